@@ -1,0 +1,72 @@
+"""tracelog: from a slow span to the log lines that explain it.
+
+    import tracelog
+    tracelog.configure(service="orders", store="sqlite:tracelog.db")
+
+Every log record then carries the ids of the active OpenTelemetry span, and is stored beside the spans. `import
+tracelog` loads nothing heavy; each name loads what it needs on first use (PEP 562).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tracelog.capture.json import JsonFormatter as JsonFormatter
+    from tracelog.capture.span_events import SpanEventLogger as SpanEventLogger
+    from tracelog.capture.stdlib import TraceContextFilter as TraceContextFilter
+    from tracelog.capture.stdlib import install as install
+    from tracelog.capture.stdlib import uninstall as uninstall
+    from tracelog.capture.structlog import add_trace_context as add_trace_context
+    from tracelog.errors import TracelogError as TracelogError
+    from tracelog.ship.exporter import StoreSpanExporter as StoreSpanExporter
+    from tracelog.ship.handler import StoreHandler as StoreHandler
+    from tracelog.ship.renderer import StoreRenderer as StoreRenderer
+    from tracelog.ship.sender import flush as flush
+    from tracelog.ship.sender import shutdown as shutdown
+    from tracelog.store import Store as Store
+    from tracelog.store import open_store as open_store
+
+    from tracelog.configure import configure as configure
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "JsonFormatter": "tracelog.capture.json",
+    "SpanEventLogger": "tracelog.capture.span_events",
+    "Store": "tracelog.store",
+    "StoreHandler": "tracelog.ship.handler",
+    "StoreRenderer": "tracelog.ship.renderer",
+    "StoreSpanExporter": "tracelog.ship.exporter",
+    "TraceContextFilter": "tracelog.capture.stdlib",
+    "TracelogError": "tracelog.errors",
+    "add_trace_context": "tracelog.capture.structlog",
+    "configure": "tracelog.configure",
+    "flush": "tracelog.ship.sender",
+    "install": "tracelog.capture.stdlib",
+    "open_store": "tracelog.store",
+    "shutdown": "tracelog.ship.sender",
+    "uninstall": "tracelog.capture.stdlib",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tracelog' has no attribute {name!r}")
+    try:
+        value = getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("opentelemetry.sdk"):
+            raise
+        from tracelog.errors import MissingExtraError
+
+        raise MissingExtraError(f"tracelog.{name}", "sdk") from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,37 @@
+"""The formatter for people at a terminal: structlog's console look for records of any origin."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+from tracelog.capture.record import read_record
+from tracelog.resource import detect_resource
+from tracelog.schema import times
+
+
+class PrettyFormatter(logging.Formatter):
+    """Format records as coloured lines, with the trace id where there is one."""
+
+    def __init__(self, *, service: str | None = None, colors: bool | None = None) -> None:
+        super().__init__()
+        self._resource = detect_resource(service)
+        self._render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() if colors is None else colors)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as a line, its stack below it."""
+        entry = read_record(record, self._resource)
+        line = {key: value for key, value in entry.attributes.items() if not key.startswith("code.")}
+        line |= {
+            "timestamp": times.format_iso(entry.time, digits=3)[11:-1],
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": entry.body,
+        }
+        if entry.trace_id:
+            line["trace_id"] = entry.trace_id
+        if entry.exception and entry.exception.stacktrace:
+            line["exception"] = entry.exception.stacktrace
+        return str(self._render(None, record.levelname.lower(), line))

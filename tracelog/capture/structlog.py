@@ -1,0 +1,109 @@
+"""structlog: the processor that adds ids, and an event dict -> a LogEntry.
+
+Nothing here imports structlog: an event dict is a dict, and a processor is a callable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, MutableMapping
+from datetime import datetime
+from typing import Any
+
+from tracelog import ids
+from tracelog.capture.context import Stamp, current_stamp
+from tracelog.capture.exceptions import take_exception
+from tracelog.capture.stdlib import stamp_of
+from tracelog.capture.values import clean, clean_attributes
+from tracelog.model import LEVELS, LogEntry, level_of
+from tracelog.schema import times
+
+_METHOD_LEVELS = {"warn": "WARNING", "exception": "ERROR", "fatal": "CRITICAL", "msg": "INFO"}
+
+
+def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
+    """Add `trace_id`, `span_id` and `trace_flags` of the active span; without one, add nothing.
+
+    A foreign record that passes `ProcessorFormatter` has the ids of the call that made it. Values that are there
+    already are kept.
+    """
+    stamp = _stamp_for(event_dict)
+    if stamp is not None:
+        for key, text in zip(("trace_id", "span_id", "trace_flags"), stamp.texts, strict=True):
+            event_dict.setdefault(key, text)
+    return event_dict
+
+
+def _stamp_for(event_dict: Mapping[str, Any]) -> Stamp | None:
+    record = event_dict.get("_record")
+    return current_stamp() if record is None else stamp_of(record)
+
+
+def read_event(
+    logger: Any,
+    method_name: str,
+    event_dict: Mapping[str, Any],
+    resource: Mapping[str, Any],
+    record_id: str = "",
+) -> LogEntry:
+    """Return what an event dict says; its ids are those in it, else those of the active span."""
+    held = {key: value for key, value in event_dict.items() if not key.startswith("_")}
+    trace_id, span_id, flags = _take_ids(held)
+    level = str(held.pop("level", None) or _METHOD_LEVELS.get(method_name, method_name)).upper()
+    exception = take_exception(held)
+    moment = _take_time(held)
+    name = held.pop("logger", None) or getattr(logger, "name", None)
+    body = clean(held.pop("event", ""))
+    return LogEntry(
+        id=record_id,
+        time=moment,
+        observed_time=moment,
+        body=body,
+        severity_number=LEVELS.get(level_of(None, level) or ""),
+        severity_text=level,
+        logger=name if isinstance(name, str) else None,
+        service=str(resource.get("service.name", "unknown_service")),
+        trace_id=trace_id,
+        span_id=span_id,
+        trace_flags=flags,
+        attributes=clean_attributes(held),
+        resource=resource,
+        exception=exception,
+    )
+
+
+def _take_ids(held: dict[str, Any]) -> tuple[str | None, str | None, int | None]:
+    trace_id, span_id = ids.trace_id(held.get("trace_id")), ids.span_id(held.get("span_id"))
+    if trace_id is not None:
+        flags = held.pop("trace_flags", None)
+        del held["trace_id"]
+        if span_id is not None:
+            del held["span_id"]
+        return trace_id, span_id, _parse_flags(flags)
+    stamp = current_stamp()
+    return (*stamp.texts[:2], stamp.flags) if stamp else (None, None, None)
+
+
+def _parse_flags(text: object) -> int | None:
+    try:
+        return int(text, 16) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _take_time(held: dict[str, Any]) -> int:
+    given = held.get("timestamp")
+    moment: int | None = None
+    try:
+        if isinstance(given, str):
+            moment = times.parse_iso(given)
+        elif isinstance(given, (int, float)) and not isinstance(given, bool):
+            moment = times.parse_epoch(given)
+        elif isinstance(given, datetime):
+            moment = round(given.timestamp() * 1e9)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None:
+        return time.time_ns()
+    del held["timestamp"]
+    return moment

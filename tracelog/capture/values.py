@@ -1,0 +1,86 @@
+"""Anything that people log -> something that JSON can hold, without ever raising.
+
+Plain values pass as they are. What JSON or a store cannot hold becomes readable text: not-a-number and infinity,
+integers over 64 bits, bytes, dates, any other object by its `repr`. Depth is cut at 8, which ends cycles too.
+A `__repr__` that raises costs a placeholder.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping, Set
+from datetime import date, time, timedelta
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+DEPTH = 8
+_LARGEST = 2**63
+_AS_TEXT = (UUID, Decimal, PurePath, timedelta)
+_AS_ISO = (date, time)
+
+
+def clean_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return attributes with text for keys and plain values."""
+    return {
+        key if type(key) is str else safe_text(key): value if type(value) is str else clean(value)
+        for key, value in attributes.items()
+    }
+
+
+def clean(value: Any, depth: int = DEPTH) -> Any:
+    """Return a value as JSON can hold it: None, bool, int, float, str, list or dict."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is int:
+        return value if -_LARGEST <= value < _LARGEST else str(value)
+    if kind is float:
+        return value if math.isfinite(value) else str(value)
+    if depth == 0:
+        return safe_text(value)[:1024]
+    if isinstance(value, Mapping):
+        return {safe_text(key): clean(inner, depth - 1) for key, inner in list(value.items())}
+    if isinstance(value, (list, tuple, Set)):
+        return [clean(inner, depth - 1) for inner in list(value)]
+    return _scalar(value, depth)
+
+
+def _scalar(value: Any, depth: int) -> Any:
+    if isinstance(value, enum.Enum):
+        return clean(value.value, depth - 1)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    if isinstance(value, _AS_ISO):
+        return value.isoformat()
+    if isinstance(value, (int, float)):
+        return clean(int(value) if isinstance(value, int) else float(value), depth - 1)
+    return safe_text(value)
+
+
+def safe_text(value: Any) -> str:
+    """Return a value as text: itself, its `str` where that is how it is read, else its `repr`."""
+    try:
+        if isinstance(value, str):
+            return str(value)
+        return str(value) if isinstance(value, (*_AS_TEXT, int, float)) else repr(value)
+    except Exception as error:  # noqa: BLE001 - whatever the caller's class does, the line must come through
+        return f"<unprintable {type(value).__name__}: {type(error).__name__}>"
+
+
+def scrub(value: Any) -> Any:
+    """Return plain data with every lone surrogate, in keys too, written out, so that it encodes as UTF-8."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {scrub(key): scrub(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [scrub(inner) for inner in value]
+    if isinstance(value, msgspec.Struct):
+        names = value.__struct_fields__
+        return msgspec.structs.replace(value, **{name: scrub(getattr(value, name)) for name in names})
+    return value

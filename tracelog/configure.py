@@ -1,0 +1,172 @@
+"""The one call that wires the rooms of the writing side.
+
+    tracelog.configure(service="orders", store="http://localhost:9200")
+
+stdlib records are stamped and stored, and printed for people on a terminal or as JSON elsewhere; structlog, where
+nobody has configured it, goes the same way; spans of the OpenTelemetry SDK go into the same store, their events
+are logged. A second call replaces what the first one set up and leaves alone what others did.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
+
+from tracelog.capture.json import JsonFormatter
+from tracelog.capture.pretty import PrettyFormatter
+from tracelog.capture.stdlib import install
+from tracelog.errors import ConfigurationError
+from tracelog.resource import detect_resource
+from tracelog.schema.lines import line_schema
+from tracelog.ship.handler import StoreHandler
+from tracelog.store import Store
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+
+    from tracelog.ship.exporter import StoreSpanExporter
+
+Console = Literal["pretty", "json"]
+
+_logger = logging.getLogger("tracelog")
+_own_handlers: list[logging.Handler] = []
+
+
+def configure(
+    service: str | None = None,
+    store: str | Store | None = None,
+    level: int | str = "INFO",
+    console: bool | Console | None = None,
+    *,
+    schema: str = "otel",
+    spans: bool = True,
+    events: bool = True,
+    **options: Any,
+) -> None:
+    """Set up stdlib logging, structlog and the SDK's tracer provider, in one call.
+
+    `console`: `pretty`, `json`, or False for none; None chooses `pretty` on a terminal; all on stderr. `schema`
+    names the keys of console JSON: `otel` or `ecs`. `spans`: store the SDK's spans; `events`: log their events.
+    `service` and `options` are as for `StoreHandler`. Raise ConfigurationError for values that cannot work, before
+    anything is changed.
+    """
+    line_schema(schema)
+    if isinstance(level, str) and not isinstance(logging.getLevelName(level.upper()), int):
+        raise ConfigurationError(f"unknown level {level!r} (expected for example INFO)")
+    name = service or _service_of_provider()
+    handlers: list[logging.Handler] = [StoreHandler(store, service=name, **options)]
+    if console is not False:
+        handlers.append(_console_handler(console, schema, name))
+    install()
+    _replace_handlers(handlers, level.upper() if isinstance(level, str) else level)
+    _configure_structlog()
+    if spans or events:
+        _configure_provider(name, store, options, spans=spans, events=events)
+
+
+def _replace_handlers(handlers: list[logging.Handler], level: int | str) -> None:
+    root = logging.getLogger()
+    for handler in _own_handlers:
+        root.removeHandler(handler)
+        handler.close()
+    _own_handlers[:] = handlers
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(level)
+
+
+def _console_handler(console: bool | Console | None, schema: str, service: str | None) -> logging.Handler:  # noqa: FBT001 - the public parameter, passed on
+    handler = logging.StreamHandler(sys.stderr)
+    if console not in (None, True, "pretty", "json"):
+        raise ConfigurationError(f"unknown console {console!r} (expected pretty, json or False)")
+    pretty = console == "pretty" or (console != "json" and sys.stderr.isatty())
+    handler.setFormatter(PrettyFormatter(service=service) if pretty else JsonFormatter(schema=schema, service=service))
+    return handler
+
+
+def _configure_structlog() -> None:
+    """Send structlog through stdlib, where nobody has configured it; its event dict arrives at the handlers whole."""
+    import structlog
+
+    if structlog.is_configured():
+        return
+    from tracelog.capture.structlog import add_trace_context
+
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.processors.StackInfoRenderer(),
+            add_trace_context,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+_own_processors: WeakKeyDictionary[TracerProvider, dict[str, SpanProcessor]] = WeakKeyDictionary()
+
+
+def _configure_provider(
+    service: str | None, store: str | Store | None, options: Mapping[str, Any], *, spans: bool, events: bool
+) -> None:
+    """Add the processors to the SDK's provider, once; make a provider where there is none."""
+    try:
+        from opentelemetry.sdk.trace import TracerProvider
+    except ImportError:
+        return  # stamping needs the API alone; without the SDK there are no spans to store
+    provider = _provider(service)
+    if not isinstance(provider, TracerProvider):
+        _logger.warning("spans are not stored: the tracer provider %s is not the SDK's", type(provider).__name__)
+        return
+    own = _own_processors.setdefault(provider, {})
+    if events and "events" not in own:
+        from tracelog.capture.span_events import SpanEventLogger
+
+        own["events"] = SpanEventLogger()
+        provider.add_span_processor(own["events"])
+    if spans:
+        _export_spans(provider, own, store, options)
+
+
+def _export_spans(
+    provider: TracerProvider, own: dict[str, SpanProcessor], store: str | Store | None, options: Mapping[str, Any]
+) -> None:
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+    from tracelog.ship.exporter import StoreSpanExporter
+
+    exporter: StoreSpanExporter = StoreSpanExporter(store, **options)
+    processor = own.get("spans")
+    if isinstance(processor, SimpleSpanProcessor):
+        processor.span_exporter = exporter
+        return
+    own["spans"] = SimpleSpanProcessor(exporter)
+    provider.add_span_processor(own["spans"])
+
+
+def _provider(service: str | None) -> Any:
+    from opentelemetry import trace
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, trace.ProxyTracerProvider):
+        provider = TracerProvider(resource=Resource.create({**detect_resource(service)}))
+        trace.set_tracer_provider(provider)
+    return provider
+
+
+def _service_of_provider() -> str | None:
+    """Return the service name of an SDK provider that is set up already."""
+    from opentelemetry import trace
+
+    resource = getattr(trace.get_tracer_provider(), "resource", None)
+    name = resource.attributes.get("service.name") if resource is not None else None
+    return name if isinstance(name, str) and not name.startswith("unknown_service") else None

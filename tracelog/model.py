@@ -1,0 +1,274 @@
+"""What the rooms exchange: spans, their events and links, log entries, and a trace that holds them together.
+
+The names are those of the OpenTelemetry trace and log data models. Times are integers in nanoseconds since the
+Unix epoch, durations in nanoseconds, ids lower-case hex (see `ids`). Values are frozen: a room that wants
+another one makes another one. A stored document is not this; `schema` translates at the border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+
+Attributes = Mapping[str, Any]
+
+LEVELS = {"DEBUG": 5, "INFO": 9, "WARNING": 13, "ERROR": 17, "CRITICAL": 21}
+"""The severity number at which each level begins (OpenTelemetry logs data model)."""
+
+LEVEL_BY_TEXT = {
+    "TRACE": "DEBUG", "DEBUG": "DEBUG", "INFO": "INFO", "INFORMATION": "INFO", "NOTICE": "INFO",
+    "WARN": "WARNING", "WARNING": "WARNING", "ERROR": "ERROR", "ERR": "ERROR", "EXCEPTION": "ERROR",
+    "CRITICAL": "CRITICAL", "FATAL": "CRITICAL", "ALERT": "CRITICAL", "EMERGENCY": "CRITICAL",
+}  # fmt: skip
+
+
+def level_of(severity_number: int | None, severity_text: str | None) -> str | None:
+    """Name the level of a record: from its severity number, else from its text, else None."""
+    if severity_number:
+        for level, lowest in reversed(LEVELS.items()):
+            if severity_number >= lowest:
+                return level
+        return "DEBUG"
+    return LEVEL_BY_TEXT.get(severity_text.strip().upper()) if severity_text else None
+
+
+class SpanEvent(msgspec.Struct, frozen=True, gc=False):
+    """Something that happened at one time within a span."""
+
+    time: int
+    name: str
+    attributes: Attributes = {}
+
+
+class SpanLink(msgspec.Struct, frozen=True, gc=False):
+    """A pointer from a span to another one, usually in another trace."""
+
+    trace_id: str
+    span_id: str
+    attributes: Attributes = {}
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One operation of one service. `start` and `duration`: ns. `kind` and `status` in upper case."""
+
+    trace_id: str
+    span_id: str
+    name: str
+    service: str
+    start: int
+    duration: int
+    parent_span_id: str | None = None
+    kind: str = "INTERNAL"
+    status: str = "UNSET"
+    status_message: str | None = None
+    attributes: Attributes = {}
+    resource: Attributes = {}
+    scope: str | None = None
+    scope_version: str | None = None
+    trace_state: str | None = None
+    events: tuple[SpanEvent, ...] = ()
+    links: tuple[SpanLink, ...] = ()
+
+    @property
+    def end(self) -> int:
+        """The time at which the span ended, ns."""
+        return self.start + self.duration
+
+
+class ExceptionInfo(msgspec.Struct, frozen=True, gc=False):
+    """An exception as text: its qualified type, `str(exc)`, and the whole stack with causes and groups."""
+
+    type: str | None = None
+    message: str | None = None
+    stacktrace: str | None = None
+
+
+class LogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One log record. `time`: ns. `body` is text, or a structure where the record had no text.
+
+    A span event that was stored as a document of its own has an `event_name`, no body and no `observed_time`.
+    """
+
+    time: int
+    body: Any = None
+    id: str = ""
+    observed_time: int | None = None
+    severity_number: int | None = None
+    severity_text: str | None = None
+    logger: str | None = None
+    service: str = "unknown_service"
+    trace_id: str | None = None
+    span_id: str | None = None
+    trace_flags: int | None = None
+    attributes: Attributes = {}
+    resource: Attributes = {}
+    event_name: str | None = None
+    exception: ExceptionInfo | None = None
+
+    @property
+    def level(self) -> str | None:
+        """DEBUG, INFO, WARNING, ERROR or CRITICAL; None where the record has no severity."""
+        return level_of(self.severity_number, self.severity_text)
+
+    @property
+    def message(self) -> str:
+        """The text that a person reads: the body, else the event's name."""
+        if isinstance(self.body, str):
+            return self.body
+        if self.body is None:
+            return self.event_name or ""
+        return msgspec.json.encode(self.body).decode()
+
+    @property
+    def is_span_event(self) -> bool:
+        """Whether this is a span event stored as a document, rather than a log record."""
+        return self.event_name is not None and self.body is None and self.observed_time is None
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """A span at its place in the tree. `self_time`: ns in which no child was running.
+
+    `descendants` counts the spans below this one, which stand directly behind it in `Trace.nodes`.
+    """
+
+    span: Span
+    index: int
+    parent: int | None
+    depth: int
+    descendants: int
+    self_time: int
+    logs: tuple[LogEntry, ...] = ()
+    linked_from: tuple[SpanLink, ...] = ()
+    orphan: bool = False
+
+
+class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
+    """All that is known of one trace: spans in tree order, each with the lines it wrote.
+
+    `nodes` are in tree order: parents first, siblings by start. `unplaced_logs` belong to the trace but to
+    none of its spans. Both, and every `Node.logs`, are ordered by time.
+    """
+
+    trace_id: str
+    nodes: tuple[Node, ...] = ()
+    unplaced_logs: tuple[LogEntry, ...] = ()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Every span, parents first."""
+        return tuple(node.span for node in self.nodes)
+
+    @cached_property
+    def logs(self) -> tuple[LogEntry, ...]:
+        """Every log line of the trace, in order of time."""
+        lines = [line for node in self.nodes for line in node.logs]
+        return tuple(sorted([*lines, *self.unplaced_logs], key=lambda line: (line.time, line.id)))
+
+    @property
+    def root(self) -> Span | None:
+        """The first root span; where none arrived, the first span at the top."""
+        tops = [node for node in self.nodes if node.parent is None]
+        return next((node.span for node in tops if not node.orphan), tops[0].span if tops else None)
+
+    @cached_property
+    def services(self) -> tuple[str, ...]:
+        """The services that took part, in the order of their appearance."""
+        names = [node.span.service for node in self.nodes] + [line.service for line in self.logs]
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def start(self) -> int:
+        """When the first span started or, where no span is known, the first line was written: ns."""
+        times = [node.span.start for node in self.nodes] or [line.time for line in self.logs]
+        return min(times, default=0)
+
+    @property
+    def duration(self) -> int:
+        """From the start of the first span to the end of the last: ns of wall time."""
+        if self.nodes:
+            return max(node.span.end for node in self.nodes) - self.start
+        return max((line.time for line in self.logs), default=0) - self.start
+
+    @property
+    def error_count(self) -> int:
+        """How many spans have the status ERROR."""
+        return sum(node.span.status == "ERROR" for node in self.nodes)
+
+    @property
+    def complete(self) -> bool:
+        """Whether a root and the parent of every other span are here: nothing is known to be missing."""
+        return bool(self.nodes) and not any(node.orphan for node in self.nodes)
+
+    def node(self, span: Span | str) -> Node:
+        """Return the place of a span, given the span or its id. Raise KeyError where it is not in the trace."""
+        wanted = span if isinstance(span, str) else span.span_id
+        return self._nodes_by_id[wanted]
+
+    def children(self, span: Span | str) -> tuple[Span, ...]:
+        """Return the spans directly below a span, by start."""
+        place = self.node(span)
+        return tuple(node.span for node in self._below(place) if node.parent == place.index)
+
+    def logs_of(self, span: Span | str, *, descendants: bool = True) -> tuple[LogEntry, ...]:
+        """Return the lines that a span wrote and, with `descendants`, those of all that it called, by time."""
+        place = self.node(span)
+        lines = list(place.logs)
+        if descendants:
+            lines += [line for node in self._below(place) for line in node.logs]
+        return tuple(sorted(lines, key=lambda line: (line.time, line.id)))
+
+    def _below(self, place: Node) -> Sequence[Node]:
+        return self.nodes[place.index + 1 : place.index + 1 + place.descendants]
+
+    @cached_property
+    def _nodes_by_id(self) -> dict[str, Node]:
+        return {node.span.span_id: node for node in reversed(self.nodes)}
+
+
+class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `slow`: the span that was measured, and what its trace holds. Durations: ns.
+
+    `measure` says which span it is: `root`, or `server` or `consumer` where the entry into one service was
+    asked for, or where no root is stored.
+    """
+
+    trace_id: str
+    service: str
+    name: str
+    measure: str
+    start: int
+    duration: int
+    trace_duration: int
+    span_count: int
+    log_count: int
+    error_count: int
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `ops`: the latency of one operation of one service. Percentiles and maximum: ns.
+
+    `examples` maps `p50`, `p95` and `p99` to the trace id of a span that took about that long.
+    """
+
+    service: str
+    name: str
+    kind: str
+    count: int
+    error_count: int
+    p50: int
+    p95: int
+    p99: int
+    max: int
+    examples: Mapping[str, str] = {}
+
+
+class Match(NamedTuple):
+    """Where a pasted id or value was found: `count` documents of a trace hold it in `field`."""
+
+    trace_id: str
+    field: str
+    value: str
+    count: int

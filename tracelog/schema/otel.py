@@ -1,0 +1,351 @@
+"""The OpenTelemetry data-stream layout: the documents that tracelog stores, and the Collector's `otel` mode.
+
+A span is a document in `traces-<dataset>.otel-<namespace>`; its events and the log records are documents in
+`logs-<dataset>.otel-<namespace>`. A span event is told from a log record by what it lacks: it has an
+`event_name` but neither a body nor an `observed_timestamp`. Durations are ns. Written times are RFC 3339 with
+nine digits; read are all four forms that writers of this layout produce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET, UnsetType, field
+
+from tracelog import ids
+from tracelog.model import Attributes, ExceptionInfo, LogEntry, Span, SpanEvent, SpanLink
+from tracelog.schema import times
+
+LOGS = "logs"
+TRACES = "traces"
+DATASET = "tracelog"
+NAMESPACE = "default"
+
+EXCEPTION_TYPE = "exception.type"
+EXCEPTION_MESSAGE = "exception.message"
+EXCEPTION_STACKTRACE = "exception.stacktrace"
+_STATUS_CODES = ("http.response.status_code", "http.status_code")
+
+
+class Document(NamedTuple):
+    """A document ready to be stored: its id, `logs` or `traces`, and its JSON."""
+
+    id: str
+    stream: str
+    body: bytes
+
+
+class DataStream(msgspec.Struct, frozen=True):
+    """The three parts of a data stream's name, as each document repeats them."""
+
+    type: str
+    dataset: str
+    namespace: str
+
+    @property
+    def name(self) -> str:
+        """The name of the stream: `<type>-<dataset>-<namespace>`."""
+        return f"{self.type}-{self.dataset}-{self.namespace}"
+
+
+class Destination(NamedTuple):
+    """The dataset and namespace that documents are written to."""
+
+    dataset: str = DATASET
+    namespace: str = NAMESPACE
+
+    def stream(self, kind: str) -> DataStream:
+        """Name the data stream for `logs` or `traces`."""
+        return DataStream(kind, f"{self.dataset}.otel", self.namespace)
+
+
+class _Resource(msgspec.Struct, omit_defaults=True):
+    attributes: dict[str, Any] = {}
+
+
+class _Scope(msgspec.Struct, omit_defaults=True):
+    name: str | None = None
+    version: str | None = None
+
+
+class _Status(msgspec.Struct, omit_defaults=True):
+    code: str | None = None
+    message: str | None = None
+
+
+class _Link(msgspec.Struct, omit_defaults=True):
+    trace_id: str
+    span_id: str
+    attributes: dict[str, Any] = {}
+
+
+class _Body(msgspec.Struct, omit_defaults=True):
+    text: str | UnsetType = UNSET
+    structured: Any = UNSET
+
+
+class _Service(msgspec.Struct):
+    name: str
+
+
+class _Response(msgspec.Struct):
+    status_code: int
+
+
+class _Http(msgspec.Struct):
+    response: _Response
+
+
+class _Span(msgspec.Struct, omit_defaults=True, kw_only=True):
+    timestamp: str | float = field(name="@timestamp")
+    data_stream: DataStream | None = None
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None = None
+    trace_state: str | None = None
+    name: str = ""
+    kind: str = ""
+    duration: int = 0
+    attributes: dict[str, Any] = {}
+    links: list[_Link] | None = None
+    status: _Status | None = None
+    resource: _Resource | None = None
+    scope: _Scope | None = None
+    service: _Service | None = None
+    http: _Http | None = None
+
+
+class _Log(msgspec.Struct, omit_defaults=True, kw_only=True):
+    timestamp: str | float = field(name="@timestamp")
+    observed_timestamp: str | float | None = None
+    data_stream: DataStream | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    trace_flags: int | None = None
+    severity_text: str | None = None
+    severity_number: int | None = None
+    event_name: str | None = None
+    body: _Body | None = None
+    attributes: dict[str, Any] | None = None
+    resource: _Resource | None = None
+    scope: _Scope | None = None
+    service: _Service | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_span_decoder = msgspec.json.Decoder(_Span)
+_log_decoder = msgspec.json.Decoder(_Log)
+
+
+def encode_span(span: Span, destination: Destination = Destination()) -> Document:  # noqa: B008 - a frozen value
+    """Return a span as its document; the id says the same for the same span, sent by whom and when ever."""
+    scope = _Scope(span.scope, span.scope_version) if span.scope or span.scope_version else None
+    failed = span.status != "UNSET" or span.status_message
+    document = _Span(
+        timestamp=_written(span.start),
+        data_stream=destination.stream(TRACES),
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_span_id,
+        trace_state=span.trace_state,
+        name=span.name,
+        kind=span.kind.capitalize(),
+        duration=span.duration,
+        attributes=_plain(span.attributes),
+        links=[_Link(link.trace_id, link.span_id, _plain(link.attributes)) for link in span.links] or None,
+        status=_Status(_STATUS_OUT.get(span.status), span.status_message) if failed else None,
+        resource=_Resource(_plain(span.resource)),
+        scope=scope,
+        service=_Service(span.service),
+        http=_http(span.attributes),
+    )
+    return Document(span_document_id(span), TRACES, _encoder.encode(document))
+
+
+def encode_log(entry: LogEntry, destination: Destination = Destination()) -> Document:  # noqa: B008 - as above
+    """Return a log entry as its document, under the entry's own id."""
+    document = _Log(
+        timestamp=_written(entry.time),
+        observed_timestamp=None if entry.observed_time is None else _written(entry.observed_time),
+        data_stream=destination.stream(LOGS),
+        trace_id=entry.trace_id,
+        span_id=entry.span_id,
+        trace_flags=entry.trace_flags,
+        severity_text=entry.severity_text,
+        severity_number=entry.severity_number,
+        event_name=entry.event_name,
+        body=_body(entry.body),
+        attributes=_with_exception(entry),
+        resource=_Resource(_plain(entry.resource)),
+        scope=_Scope(entry.logger) if entry.logger else None,
+        service=_Service(entry.service),
+    )
+    return Document(entry.id, LOGS, _encoder.encode(document))
+
+
+def encode_span_events(span: Span, destination: Destination = Destination()) -> Iterator[Document]:  # noqa: B008
+    """Yield the events of a span as the documents of their own that this layout makes of them."""
+    own = span_document_id(span)
+    for ordinal, event in enumerate(span.events):
+        entry = LogEntry(
+            id=f"{own}-{ordinal}",
+            time=event.time,
+            event_name=event.name,
+            service=span.service,
+            trace_id=span.trace_id,
+            span_id=span.span_id,
+            attributes=event.attributes,
+            resource=span.resource,
+            logger=span.scope,
+        )
+        yield encode_log(entry, destination)
+
+
+def encode_spans(spans: Iterable[Span], destination: Destination = Destination()) -> Iterator[Document]:  # noqa: B008
+    """Yield each span's document and, behind it, those of its events."""
+    for span in spans:
+        yield encode_span(span, destination)
+        yield from encode_span_events(span, destination)
+
+
+def span_document_id(span: Span) -> str:
+    """Return the id under which a span is stored: a hash of trace id, span id, kind and service."""
+    key = f"{span.trace_id}\0{span.span_id}\0{span.kind}\0{span.service}"
+    return blake2b(key.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+
+
+_STATUS_OUT = {"OK": "Ok", "ERROR": "Error"}
+
+
+def _written(time: int) -> str:
+    return times.format_iso(time, digits=9)
+
+
+def _plain(attributes: Attributes) -> dict[str, Any]:
+    return attributes if isinstance(attributes, dict) else dict(attributes)
+
+
+def _http(attributes: Attributes) -> _Http | None:
+    for key in _STATUS_CODES:
+        code = attributes.get(key)
+        if type(code) is int:
+            return _Http(_Response(code))
+    return None
+
+
+def _body(body: Any) -> _Body | None:
+    if body is None:
+        return None
+    return _Body(text=body) if isinstance(body, str) else _Body(structured=body)
+
+
+def _with_exception(entry: LogEntry) -> dict[str, Any]:
+    attributes = _plain(entry.attributes)
+    exception = entry.exception
+    if exception is None:
+        return attributes
+    named = {
+        EXCEPTION_TYPE: exception.type,
+        EXCEPTION_MESSAGE: exception.message,
+        EXCEPTION_STACKTRACE: exception.stacktrace,
+    }
+    return {**attributes, **{key: text for key, text in named.items() if text is not None}}
+
+
+def decode_span(body: bytes | msgspec.Raw) -> Span:
+    """Return the span in a document. Raise `msgspec.DecodeError` or ValueError where it holds none."""
+    document = _span_decoder.decode(body)
+    trace_id, span_id = ids.trace_id(document.trace_id), ids.span_id(document.span_id)
+    if trace_id is None or span_id is None:
+        raise ValueError(f"a span without valid ids: {document.trace_id!r}, {document.span_id!r}")
+    resource = document.resource.attributes if document.resource else {}
+    status = document.status or _Status()
+    return Span(
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_span_id=ids.span_id(document.parent_span_id),
+        name=document.name,
+        service=_service(document.service, resource),
+        start=parse_timestamp(document.timestamp),
+        duration=max(document.duration, 0),
+        kind=document.kind.upper() or "UNSPECIFIED",
+        status=(status.code or "UNSET").upper(),
+        status_message=status.message,
+        attributes=document.attributes,
+        resource=resource,
+        scope=document.scope.name if document.scope else None,
+        scope_version=document.scope.version if document.scope else None,
+        trace_state=document.trace_state,
+        links=tuple(SpanLink(link.trace_id, link.span_id, link.attributes) for link in document.links or ()),
+    )
+
+
+def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
+    """Return the log entry, or span event, in a document. Raise `msgspec.DecodeError` or ValueError."""
+    document = _log_decoder.decode(body)
+    attributes = document.attributes or {}
+    resource = document.resource.attributes if document.resource else {}
+    observed = document.observed_timestamp
+    is_span_event = document.event_name is not None and document.body is None and observed is None
+    exception = None if is_span_event else take_exception(attributes)
+    return LogEntry(
+        id=document_id,
+        time=parse_timestamp(document.timestamp),
+        observed_time=None if observed is None else parse_timestamp(observed),
+        body=_read_body(document.body),
+        severity_number=document.severity_number,
+        severity_text=document.severity_text,
+        logger=document.scope.name if document.scope else None,
+        service=_service(document.service, resource),
+        trace_id=ids.trace_id(document.trace_id),
+        span_id=ids.span_id(document.span_id),
+        trace_flags=document.trace_flags,
+        attributes=attributes,
+        resource=resource,
+        event_name=document.event_name,
+        exception=exception,
+    )
+
+
+def as_span_event(entry: LogEntry) -> SpanEvent:
+    """Return a span event that was stored as a document of its own as an event of its span."""
+    return SpanEvent(entry.time, entry.event_name or "", entry.attributes)
+
+
+def parse_timestamp(value: str | float) -> int:
+    """Return a `@timestamp` of this layout as ns, whichever of its forms it has.
+
+    A string `"<ms>.<ns>"` holds two integers, the second not zero padded (`"1721314113467.5"` is 5 ns after
+    the millisecond) unless it has six digits, in which case both readings agree. A number is in ms.
+    """
+    if not isinstance(value, str):
+        return round(value * 1_000_000)
+    milliseconds, _, nanoseconds = value.partition(".")
+    if milliseconds.isdecimal():
+        return int(milliseconds) * 1_000_000 + int(nanoseconds or 0)
+    return times.parse_iso(value)
+
+
+def _service(service: _Service | None, resource: Attributes) -> str:
+    if service is not None:
+        return service.name
+    return str(resource.get("service.name") or "unknown_service")
+
+
+def _read_body(body: _Body | None) -> Any:
+    if body is None:
+        return None
+    if body.text is not UNSET:
+        return body.text
+    return None if body.structured is UNSET else body.structured
+
+
+def take_exception(attributes: dict[str, Any]) -> ExceptionInfo | None:
+    """Remove `exception.type`, `exception.message` and `exception.stacktrace`, and return what they say."""
+    if EXCEPTION_TYPE not in attributes and EXCEPTION_STACKTRACE not in attributes:
+        return None
+    parts = (attributes.pop(key, None) for key in (EXCEPTION_TYPE, EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE))
+    return ExceptionInfo(*(None if part is None else str(part) for part in parts))

@@ -1,0 +1,59 @@
+"""Times between text and nanoseconds: RFC 3339 in UTC, every digit kept.
+
+`datetime` holds microseconds only, so the fraction is handled apart, as integers.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+
+SECOND = 1_000_000_000
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?"
+)
+LATEST = 2**63
+"""The first time, in ns, that 64 bits no longer hold; it lies in the year 2262."""
+_LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
+def parse_iso(text: str) -> int:
+    """Return an ISO 8601 time as ns since the epoch; UTC where it names no zone. Raise ValueError."""
+    match = _ISO.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"not a time: {text!r} (expected for example 2026-04-19T14:23:01Z)")
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    moment = datetime(
+        int(year), int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=timezone.utc
+    )
+    return (int(moment.timestamp()) - _offset(zone)) * SECOND + int((fraction or "").ljust(9, "0"))
+
+
+def _offset(zone: str | None) -> int:
+    """Return the offset of a zone such as `+02:00` in seconds east of UTC."""
+    if not zone or zone in "Zz":
+        return 0
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    seconds = int(digits[:2]) * 3600 + int(digits[2:]) * 60
+    return -seconds if zone[0] == "-" else seconds
+
+
+def format_iso(time: int, *, digits: int | None = None) -> str:
+    """Return ns since the epoch as RFC 3339 in UTC.
+
+    `digits` of the second's fraction; without it as many as are known, in threes: 3, 6 or 9.
+    """
+    seconds, nanoseconds = divmod(time, SECOND)
+    fraction = f"{nanoseconds:09d}"
+    if digits is None:
+        digits = 3 if fraction.endswith("000000") else 6 if fraction.endswith("000") else 9
+    moment = datetime.fromtimestamp(min(max(seconds, -62_135_596_800), _LAST_SECOND), timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction[:digits]}Z" if digits else f"{moment:%Y-%m-%dT%H:%M:%S}Z"
+
+
+def parse_epoch(value: float) -> int:
+    """Return a number of s, ms, µs or ns since the epoch, told apart by size, as ns. Raise ValueError."""
+    for limit, factor in ((1e11, SECOND), (1e14, 1_000_000), (1e17, 1_000), (LATEST, 1)):
+        if abs(value) < limit:
+            return value * factor if isinstance(value, int) else round(value * factor)
+    raise ValueError(f"not a time: {value!r}")

@@ -1,0 +1,65 @@
+"""The OpenTelemetry SDK span exporter into the store that the logs go to.
+
+It only encodes and queues, so `SimpleSpanProcessor` is the processor for it: a batch of the SDK's own before the
+pipeline would be one more place to lose spans in. Span events become documents of their own, as the layout has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from tracelog.capture.spans import read_span
+from tracelog.capture.values import scrub
+from tracelog.schema.otel import Document, encode_spans
+from tracelog.ship.pipeline import Stats
+from tracelog.ship.sender import Sender, is_sending, sender_for
+from tracelog.store import Store
+
+
+class StoreSpanExporter(SpanExporter):
+    """Store spans. `store` and `options` are as for `StoreHandler`; the service is the SDK's resource."""
+
+    def __init__(self, store: str | Store | None = None, **options: Any) -> None:
+        self._sender: Sender = sender_for(store, **options)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Queue ended spans; what cannot be encoded is counted, and the rest goes on."""
+        if is_sending():
+            return SpanExportResult.SUCCESS
+        result = SpanExportResult.SUCCESS
+        for span in spans:
+            try:
+                documents = self._encode(span)
+            except Exception:  # noqa: BLE001 - ending a span never raises into the application
+                self._sender.pipeline.encode_errors += 1
+                result = SpanExportResult.FAILURE
+                continue
+            for document in documents:
+                self._sender.pipeline.put(document)
+        return result
+
+    def _encode(self, ended: ReadableSpan) -> list[Document]:
+        span = read_span(ended)
+        if span is None:
+            return []
+        destination = self._sender.pipeline.destination
+        try:
+            return list(encode_spans([span], destination))
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            return list(encode_spans([scrub(span)], destination))
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Wait until all that was exported is stored; False when the time ran out."""
+        return self._sender.flush(timeout_millis / 1000)
+
+    def shutdown(self) -> None:
+        """Wait, for a bounded time, until what was exported is stored. The pipeline goes on for others."""
+        self._sender.flush()
+
+    def stats(self) -> Stats:
+        """Return what was emitted, stored, refused and lost, and what waits."""
+        return self._sender.stats

@@ -1,0 +1,53 @@
+"""The logging handler: every record, with its ids, into the store.
+
+    LOGGING = {"version": 1, "root": {"handlers": ["store"], "level": "INFO"},
+               "handlers": {"store": {"class": "tracelog.StoreHandler", "store": "http://localhost:9200"}}}
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from tracelog.capture.record import read_record
+from tracelog.resource import detect_resource
+from tracelog.ship.emit import emit
+from tracelog.ship.pipeline import Stats
+from tracelog.ship.sender import EXIT_TIMEOUT, is_sending, sender_for
+from tracelog.store import Store
+
+
+class StoreHandler(logging.Handler):
+    """Store log records. Constructing it opens no connection; emitting never blocks and never raises.
+
+    `store`: a URL, a ready Store, or None for `TRACELOG_STORE`; `service`: `service.name`, else from `OTEL_*`.
+    `options` are those of Elasticsearch: `dataset`, `namespace`, `api_key`, `ca_certs`, `ssl_fingerprint`.
+    """
+
+    def __init__(
+        self,
+        store: str | Store | None = None,
+        *,
+        service: str | None = None,
+        level: int | str = logging.NOTSET,
+        **options: Any,
+    ) -> None:
+        super().__init__(level)
+        self._sender = sender_for(store, **options)
+        self._resource = detect_resource(service)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Encode a record and put it on its way."""
+        if not is_sending():
+            emit(self._sender.pipeline, lambda record_id: read_record(record, self._resource, record_id))
+
+    def flush(self, timeout: float = EXIT_TIMEOUT) -> None:
+        """Wait until all records are stored, for at most `timeout` seconds."""
+        self._sender.flush(timeout)
+
+    def stats(self) -> Stats:
+        """Return what was emitted, stored, refused and lost, and what waits."""
+        return self._sender.stats
+
+    def __repr__(self) -> str:
+        return f"<StoreHandler {self._sender.url} ({logging.getLevelName(self.level)})>"

@@ -1,0 +1,197 @@
+"""Files -> the store, in bulk: OTLP/JSON lines and JSON log lines, plain or gzip, told apart line by line.
+
+Streaming: memory holds one batch. A damaged line is counted with its number and reason, and the rest goes on. Ids
+come from the content, so that importing a file twice stores it once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from tracelog.errors import InputError, StoreUnavailableError
+from tracelog.model import LogEntry, Span
+from tracelog.schema.json_lines import JsonLineDecoder
+from tracelog.schema.otel import Destination, Document, encode_log, encode_span, encode_span_events
+from tracelog.schema.otlp import OtlpDecoder
+from tracelog.store.base import Store, WriteResult
+
+BATCH = 1000
+REPORTED = 5
+"""How many damaged lines are reported each with its reason; the others are only counted."""
+_ATTEMPTS = 8
+_EXPECTED = "expected OTLP/JSON lines (resourceSpans, resourceLogs) or JSON log lines with a time"
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Tally(msgspec.Struct):
+    """How many documents of one sort were stored, were there already, and were refused by the store."""
+
+    stored: int = 0
+    duplicates: int = 0
+    refused: int = 0
+
+    def add(self, result: WriteResult) -> None:
+        """Count what became of a batch."""
+        self.stored += result.stored
+        self.duplicates += result.duplicates
+        self.refused += len(result.refused)
+
+
+class ImportReport(msgspec.Struct):
+    """What became of a file. `damage` has the first few damaged lines: (number, reason)."""
+
+    spans: Tally = msgspec.field(default_factory=Tally)
+    span_events: Tally = msgspec.field(default_factory=Tally)
+    logs: Tally = msgspec.field(default_factory=Tally)
+    damaged: int = 0
+    damage: list[tuple[int, str]] = []
+    refusals: list[str] = []
+
+
+class _Writer:
+    """Collects documents of one sort and writes them in batches."""
+
+    def __init__(self, store: Store, tally: Tally, refusals: list[str]) -> None:
+        self._store, self._tally, self._refusals = store, tally, refusals
+        self._documents: list[Document] = []
+
+    def add(self, document: Document) -> None:
+        self._documents.append(document)
+        if len(self._documents) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._documents:
+            result = write_all(self._store, self._documents)
+            self._tally.add(result)
+            self._refusals += [refusal.reason for refusal in result.refused][: REPORTED - len(self._refusals)]
+            self._documents = []
+
+
+def import_file(
+    path: str, store: Store, destination: Destination, on_read: Callable[[int], None] = lambda _: None
+) -> ImportReport:
+    """Store what a file holds, `-` being standard input. `on_read` hears how many bytes of it are read.
+
+    Raise InputError where no line of it can be read, or where it cannot be opened, and StoreError where the
+    store fails; what was stored until then stays.
+    """
+    report = ImportReport()
+    with _opened(path) as raw:
+        lines = _lines(raw, on_read)
+        readable = _import_lines(lines, store, destination, report)
+    if report.damaged and not readable:
+        number, reason = report.damage[0]
+        raise InputError(f"{path}: line {number}: {reason} ({_EXPECTED})")
+    return report
+
+
+def write_all(store: Store, documents: Sequence[Document]) -> WriteResult:
+    """Write documents, those again that the store was too busy for. Raise StoreUnavailableError if it stays so."""
+    stored = duplicates = 0
+    refused = []
+    for attempt in range(_ATTEMPTS):
+        result = store.write(documents)
+        stored, duplicates = stored + result.stored, duplicates + result.duplicates
+        refused += result.refused
+        documents = result.again
+        if not documents:
+            return WriteResult(stored, duplicates, refused)
+        time.sleep(0.1 * 2**attempt)
+    raise StoreUnavailableError(f"{store.url} is too busy: {len(documents)} documents were not taken")
+
+
+def _import_lines(
+    lines: Iterator[bytes], store: Store, destination: Destination, report: ImportReport
+) -> int:
+    """Import lines; return how many could be read."""
+    spans, events, logs = (
+        _Writer(store, tally, report.refusals) for tally in (report.spans, report.span_events, report.logs)
+    )
+    decoder = _LineDecoder()
+    number = readable = 0
+    while True:
+        number += 1
+        try:
+            line = next(lines, None)
+            if line is None:
+                break
+            if not line.strip():
+                continue
+            found_spans, found_logs = decoder.decode(line)
+        except (msgspec.MsgspecError, ValueError, OSError, EOFError, zlib.error) as error:
+            report.damaged += 1
+            if len(report.damage) < REPORTED:
+                report.damage.append((number, str(error)))
+            if isinstance(error, (OSError, EOFError, zlib.error)):
+                break
+            continue
+        readable += 1
+        for span in found_spans:
+            spans.add(encode_span(span, destination))
+            for event in encode_span_events(span, destination):
+                events.add(event)
+        for entry in found_logs:
+            logs.add(encode_log(entry, destination))
+    for writer in (spans, events, logs):
+        writer.flush()
+    return readable
+
+
+class _LineDecoder:
+    """Decodes the lines of one file, of whichever kind each is."""
+
+    def __init__(self) -> None:
+        self._otlp = OtlpDecoder()
+        self._json_lines = JsonLineDecoder()
+
+    def decode(self, line: bytes) -> tuple[Sequence[Span], Sequence[LogEntry]]:
+        if b'"resourceSpans"' in line or b'"resourceLogs"' in line:
+            return self._otlp.decode(line)
+        return (), (self._json_lines.decode(line),)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        file = Path(path).open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    with file:
+        yield file
+
+
+def _lines(raw: BinaryIO, on_read: Callable[[int], None]) -> Iterator[bytes]:
+    """Yield the lines of a file, unpacked where it is gzip, and say how far the file itself is read."""
+    counted = io.BufferedReader(_Counted(raw, on_read), buffer_size=1 << 18)
+    packed = counted.peek(2)[:2] == _GZIP_MAGIC
+    yield from gzip.GzipFile(fileobj=counted) if packed else counted
+
+
+class _Counted(io.RawIOBase):
+    """A raw reader that reports how many bytes were read through it."""
+
+    def __init__(self, raw: BinaryIO, on_read: Callable[[int], None]) -> None:
+        self._raw, self._on_read = raw, on_read
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # the stub says Buffer, 3.12
+        data = self._raw.read(len(buffer))
+        buffer[: len(data)] = data
+        self._on_read(len(data))
+        return len(data)

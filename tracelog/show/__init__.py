@@ -1,0 +1,8 @@
+"""Answers -> what people and programs read.
+
+json_output   the JSON of every command
+timeline      a trace -> rows: spans, and the lines and events within them, in order
+console       rows and tables on a terminal
+text          durations, times and hostile text, made fit for one line
+progress      the progress bar
+"""

@@ -1,0 +1,81 @@
+"""A trace -> rows, in the order in which they are read.
+
+Each span has a row; within it, at their times, stand the lines it wrote, its events, and the spans it called. So a
+line that was written before a call stands above that call, and one written after it below. Pure: what a row looks
+like is `console`'s affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from tracelog.model import LogEntry, Node, SpanEvent, Trace
+
+
+class SpanRow(NamedTuple):
+    """A span. `last`: nothing of its parent follows it, by depth, for the guides of the tree."""
+
+    node: Node
+    guides: tuple[bool, ...]
+
+
+class LineRow(NamedTuple):
+    """A log line within a span, or, with `node` None, one that belongs to no span of the trace."""
+
+    entry: LogEntry
+    node: Node | None
+    guides: tuple[bool, ...]
+
+
+class EventRow(NamedTuple):
+    """A span event within its span."""
+
+    event: SpanEvent
+    node: Node
+    guides: tuple[bool, ...]
+
+
+Row = SpanRow | LineRow | EventRow
+Keep = Callable[[LogEntry], bool]
+
+
+def timeline_rows(trace: Trace, keep: Keep = lambda _: True, *, top: Node | None = None) -> Iterator[Row]:
+    """Yield the rows of a trace, or of what stands below `top`; `keep` says which log lines are wanted.
+
+    `guides` says, for each level above a row, whether more of that level follows below it.
+    """
+    children: dict[int | None, list[Node]] = {}
+    for node in trace.nodes:
+        children.setdefault(node.parent, []).append(node)
+    tops = [top] if top is not None else children.get(None, [])
+    pending: list[Row] = [SpanRow(node, ()) for node in reversed(tops)]
+    while pending:
+        row = pending.pop()
+        yield row
+        if isinstance(row, SpanRow):
+            pending += reversed(_within(row, children.get(row.node.index, []), keep))
+    if top is None:
+        yield from (LineRow(entry, None, ()) for entry in trace.unplaced_logs if keep(entry))
+
+
+def _within(row: SpanRow, children: list[Node], keep: Keep) -> list[Row]:
+    """Return what stands directly within a span, by time: lines and events before the calls of the same moment."""
+    node = row.node
+    timed: list[tuple[int, int, Node | LogEntry | SpanEvent]] = [
+        *((entry.time, 0, entry) for entry in node.logs if keep(entry)),
+        *((event.time, 0, event) for event in node.span.events),
+        *((child.span.start, 1, child) for child in children),
+    ]
+    timed.sort(key=lambda item: item[:2])
+    last_child = max((position for position, item in enumerate(timed) if item[1]), default=-1)
+    rows: list[Row] = []
+    for position, (_, _, item) in enumerate(timed):
+        guides = (*row.guides, position < last_child)
+        if isinstance(item, Node):
+            rows.append(SpanRow(item, guides))
+        elif isinstance(item, LogEntry):
+            rows.append(LineRow(item, node, guides))
+        else:
+            rows.append(EventRow(item, node, guides))
+    return rows

@@ -1,0 +1,59 @@
+"""Where spans and logs are kept: one protocol, two stores, opened by URL.
+
+`sqlite:PATH` is the embedded default; `http(s)://[user:password@]host:9200` is Elasticsearch.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tracelog.errors import ConfigurationError
+from tracelog.schema.otel import Destination
+from tracelog.store.base import Store
+
+DEFAULT_URL = "sqlite:tracelog.db"
+
+
+def resolve_url(url: str | None = None) -> str:
+    """Return the store's URL: the one given, else `TRACELOG_STORE`, else `sqlite:tracelog.db`, path absolute."""
+    chosen = url or os.environ.get("TRACELOG_STORE") or DEFAULT_URL
+    scheme, _, path = chosen.partition(":")
+    if scheme == "sqlite":
+        if not path:
+            raise ConfigurationError(f"store URL {chosen!r} names no file (expected sqlite:PATH)")
+        return f"sqlite:{Path(path).expanduser().absolute()}"
+    if scheme not in ("http", "https"):
+        raise ConfigurationError(
+            f"cannot open the store {chosen!r} (expected sqlite:PATH or http(s)://host:9200)"
+        )
+    return chosen
+
+
+def resolve_destination(dataset: str | None = None, namespace: str | None = None) -> Destination:
+    """Return where documents go: as given, else `TRACELOG_DATASET` and `TRACELOG_NAMESPACE`, else the defaults."""
+    default = Destination()
+    return Destination(
+        dataset or os.environ.get("TRACELOG_DATASET") or default.dataset,
+        namespace or os.environ.get("TRACELOG_NAMESPACE") or default.namespace,
+    )
+
+
+def open_store(url: str | None = None, **options: Any) -> Store:
+    """Open a store by its URL; nothing is connected before the first question.
+
+    `options` are for Elasticsearch: `api_key`, `ca_certs`, `ssl_fingerprint`, `dataset`, `namespace`, or a ready
+    `client`; each but the last has its `TRACELOG_` variable. Raise ConfigurationError for a URL that is no store's.
+    """
+    resolved = resolve_url(url)
+    if resolved.startswith("sqlite:"):
+        from tracelog.store.sqlite import SQLiteStore
+
+        return SQLiteStore(Path(resolved.removeprefix("sqlite:")))
+    from tracelog.store.elasticsearch import ElasticsearchStore
+
+    return ElasticsearchStore.open(resolved, **options)
+
+
+__all__ = ["DEFAULT_URL", "Store", "open_store", "resolve_destination", "resolve_url"]

@@ -1,0 +1,306 @@
+"""The Store protocol: what every store does, and what the two of them share.
+
+A store takes documents in (`write`, idempotent by document id) and answers questions about spans and logs. The
+questions with an algorithm of their own (one trace, the slowest traces, any id) are answered here, once, out of a
+few primitives that each store implements in its own query language.
+"""
+
+from __future__ import annotations
+
+import abc
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from tracelog import ids
+from tracelog.errors import TraceNotFoundError
+from tracelog.model import LogEntry, Match, Operation, Span, Trace, TraceSummary
+from tracelog.schema.otel import Document
+from tracelog.store.query import LogQuery, Place, SpanQuery, Time, log_query, span_query
+
+
+class Refusal(NamedTuple):
+    """A document that the store will never take, and why."""
+
+    document: Document
+    reason: str
+
+
+class WriteResult(NamedTuple):
+    """What became of a batch: newly stored, already there, refused for good, and to be sent again."""
+
+    stored: int
+    duplicates: int
+    refused: Sequence[Refusal] = ()
+    again: Sequence[Document] = ()
+
+
+class TraceContents(NamedTuple):
+    """All that a store holds of one trace; `linking` are spans, of any trace, with a link into this one."""
+
+    spans: Sequence[Span]
+    logs: Sequence[LogEntry]
+    linking: Sequence[Span] = ()
+
+
+class Totals(NamedTuple):
+    """What a trace amounts to. `start`, `end`, `root_duration` (of the longest root; None without one): ns."""
+
+    span_count: int
+    log_count: int
+    error_count: int
+    start: int
+    end: int
+    root_duration: int | None = None
+
+
+class Store(abc.ABC):
+    """A place for spans and logs. Safe to use from several threads; a context manager that closes itself."""
+
+    url: str
+    skipped: int = 0
+    """How many stored documents could not be read, and were passed over, since the store was opened."""
+
+    @abc.abstractmethod
+    def setup(self) -> list[str]:
+        """Create what the store needs before the first write; return a line for each thing that was done."""
+
+    @abc.abstractmethod
+    def write(self, documents: Sequence[Document]) -> WriteResult:
+        """Store a batch. A document whose id is stored already is counted, not stored twice.
+
+        Raise StoreUnavailableError where a later try may succeed, StoreRejectedError where it would not.
+        """
+
+    @abc.abstractmethod
+    def refresh(self) -> None:
+        """Make everything that was written visible to readers."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Release connections. Closing twice is fine."""
+
+    @abc.abstractmethod
+    def operations(
+        self, *, service: str | None = None, since: Time | None = None, until: Time | None = None
+    ) -> list[Operation]:
+        """Return the latency of each operation, the most called first."""
+
+    @abc.abstractmethod
+    def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
+        """Yield the spans of a query by start or, with `longest_first`, by duration, the longest first."""
+
+    @abc.abstractmethod
+    def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
+        """Yield log entries and span events by time."""
+
+    @abc.abstractmethod
+    def _contents(self, trace_id: str) -> TraceContents:
+        """Return all documents of a trace."""
+
+    @abc.abstractmethod
+    def _totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
+        """Return what each of the traces amounts to."""
+
+    @abc.abstractmethod
+    def _find_ids(self, wanted: ids.Candidates) -> list[Match]:
+        """Return the traces that have one of the ids as their trace id, or else hold it as a span id."""
+
+    @abc.abstractmethod
+    def _find_value(self, value: str) -> list[Match]:
+        """Return the traces that hold a value: in fields named like ids, else in any attribute, else in text."""
+
+    def spans(
+        self,
+        *,
+        service: str | None = None,
+        name: str | None = None,
+        kind: str | None = None,
+        status: str | None = None,
+        min_duration: int | None = None,
+        max_duration: int | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+    ) -> Iterator[Span]:
+        """Yield spans by start. Durations: ns. `attributes` compares values as text, all must match."""
+        query = span_query(
+            service=service,
+            name=name,
+            kind=kind,
+            status=status,
+            min_duration=min_duration,
+            max_duration=max_duration,
+            attributes=attributes,
+            since=since,
+            until=until,
+        )
+        return self._search_spans(query, longest_first=False)
+
+    def logs(
+        self,
+        *,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        service: str | None = None,
+        level: str | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        text: str | None = None,
+    ) -> Iterator[LogEntry]:
+        """Yield log entries, span events among them, by time; those of one process in the order of their calls.
+
+        `level` means at or above, and leaves out lines that have none. `text`: words in sequence, in any case.
+        """
+        query = log_query(
+            trace_id=trace_id,
+            span_id=span_id,
+            service=service,
+            level=level,
+            since=since,
+            until=until,
+            text=text,
+        )
+        return in_order(self._search_logs(query))
+
+    def trace(self, any_id: str) -> Trace:
+        """Return the trace of an id or value in any spelling, as a tree with its logs.
+
+        Where several traces match, the one with the longest root is returned. Raise TraceNotFoundError.
+        """
+        from tracelog.read.tree import build_trace
+
+        whole = ids.trace_id(any_id) if len(any_id.strip()) >= ids.TRACE_ID_LENGTH else None
+        contents = self._contents(whole) if whole else TraceContents((), ())
+        if whole is None or not (contents.spans or contents.logs):
+            matches = self.find(any_id)
+            if not matches:
+                raise TraceNotFoundError(f"nothing found for {any_id!r} in {self.url}")
+            whole = matches[0].trace_id
+            contents = self._contents(whole)
+        return build_trace(whole, contents.spans, contents.logs, contents.linking)
+
+    def find(self, any_id: str) -> list[Match]:
+        """Return the traces that hold a trace id, span id, traceparent or value, the longest root first."""
+        if not any_id.strip():
+            return []
+        candidates = ids.candidates(any_id)
+        matches = self._find_ids(candidates) if any(candidates) else []
+        return self._longest_root_first(matches or self._find_value(any_id.strip()))
+
+    def slowest(
+        self,
+        *,
+        limit: int = 20,
+        service: str | None = None,
+        operation: str | None = None,
+        errors: bool = False,
+        attributes: Mapping[str, Any] | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+    ) -> list[TraceSummary]:
+        """Return the truly slowest traces, by their root or, where none is stored, by their longest entry span.
+
+        With `service`, `operation` or `attributes`, what is measured is the longest root or entry (server or
+        consumer) span that matches. `errors` keeps traces in which a span has the status ERROR.
+        """
+        narrowed = bool(service or operation or attributes)
+
+        def search(place: Place) -> Iterator[Span]:
+            query = span_query(
+                service=service,
+                name=operation,
+                attributes=attributes,
+                since=since,
+                until=until,
+                place=place,
+            )
+            return self._search_spans(query, longest_first=True)
+
+        # Entries are merged by length, unfiltered, so that only those longer than the last root wanted are read.
+        spans = heapq.merge(search("root"), search("entry"), key=lambda span: -span.duration)
+        rows: list[TraceSummary] = []
+        seen: set[str] = set()
+        while len(rows) < limit:
+            chunk = list(islice(spans, max(limit, 100)))
+            if not chunk:
+                break
+            rows += self._summaries(chunk, seen, entries_of_rooted=narrowed, errors=errors)
+        return rows[:limit]
+
+    def _summaries(
+        self, spans: Iterable[Span], seen: set[str], *, entries_of_rooted: bool, errors: bool
+    ) -> Iterator[TraceSummary]:
+        """Yield a row for each span that is the first of its trace to qualify; add its trace to `seen`."""
+        fresh = [span for span in spans if span.trace_id not in seen]
+        totals = self._totals({span.trace_id for span in fresh})
+        for span in fresh:
+            total = totals.get(span.trace_id)
+            if total is None or span.trace_id in seen:
+                continue
+            if span.parent_span_id and total.root_duration is not None and not entries_of_rooted:
+                continue
+            seen.add(span.trace_id)
+            if total.error_count or not errors:
+                yield _summary(span, total)
+
+    def _longest_root_first(self, matches: list[Match]) -> list[Match]:
+        if len(matches) < 2:  # noqa: PLR2004 - nothing to sort
+            return matches
+        totals = self._totals({match.trace_id for match in matches})
+        roots = {trace_id: total.root_duration or 0 for trace_id, total in totals.items()}
+        return sorted(matches, key=lambda match: (-roots.get(match.trace_id, 0), match.trace_id))
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+
+def in_order(entries: Iterable[LogEntry]) -> Iterator[LogEntry]:
+    """Sort entries of equal time by id, and drop what is there twice. The input is sorted by time.
+
+    Twice is: the same id (a resend after a rollover), and a span event that was also mirrored as a record, known by
+    the same span, name and time. Of these two the one with a level stays, for filters by level need it.
+    """
+    for _, group in groupby(entries, key=lambda entry: entry.time):
+        together = list(group)
+        if len(together) == 1:
+            yield together[0]
+            continue
+        distinct = {entry.id or str(position): entry for position, entry in enumerate(together)}
+        mirrored = {_event_key(entry) for entry in distinct.values() if entry.event_name and not entry.is_span_event}
+        for _, entry in sorted(distinct.items()):
+            if not (entry.is_span_event and _event_key(entry) in mirrored):
+                yield entry
+
+
+def _event_key(entry: LogEntry) -> tuple[str | None, str | None, str | None]:
+    return (entry.trace_id, entry.span_id, entry.event_name)
+
+
+def _summary(span: Span, total: Totals) -> TraceSummary:
+    measure = "root" if not span.parent_span_id else span.kind.lower()
+    return TraceSummary(
+        trace_id=span.trace_id,
+        service=span.service,
+        name=span.name,
+        measure=measure,
+        start=span.start,
+        duration=span.duration,
+        trace_duration=total.end - total.start,
+        span_count=total.span_count,
+        log_count=total.log_count,
+        error_count=total.error_count,
+    )

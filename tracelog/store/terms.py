@@ -1,0 +1,71 @@
+"""Which attribute values are worth an index of their own, and how text is matched: the same on every store.
+
+People paste request ids, order ids and keys. Attributes whose name says that they hold one are looked up first;
+all others are searched only when that finds nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tracelog.store.query import attribute_text
+
+_ID_NAME = re.compile(r"(?:^|[._-])(?:ids?|uuid|guid|key|number|reference)$|[a-z](?:Ids?|ID|Uuid|UUID)$", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+_NEVER = "(?!)"
+LONGEST = 256
+"""Values longer than this, in characters, are not indexed: nobody pastes them."""
+
+
+def names_an_id(key: str) -> bool:
+    """Say whether an attribute's name promises an identifier: `order.id`, `request_id`, `customerId`."""
+    return bool(_ID_NAME.search(key))
+
+
+def values_of(attributes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (dotted key, value as text) for each scalar in attributes, those within maps and lists too."""
+    pending: list[tuple[str, Any]] = [(prefix + key, value) for key, value in attributes.items()]
+    while pending:
+        key, value = pending.pop()
+        if isinstance(value, dict):
+            pending += [(f"{key}.{name}", inner) for name, inner in value.items()]
+        elif isinstance(value, list):
+            pending += [(key, inner) for inner in value]
+        elif value is not None:
+            yield key, attribute_text(value)
+
+
+def id_terms(attributes: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return the (key, value) pairs that the index of ids holds for a document."""
+    return {
+        (key, value) for key, value in values_of(attributes) if names_an_id(key) and 0 < len(value) <= LONGEST
+    }
+
+
+def matches_attributes(attributes: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
+    """Say whether attributes hold every wanted key with the wanted value, compared as text."""
+    if not wanted:
+        return True
+    held = set(values_of(attributes))
+    return all(pair in held for pair in wanted.items())
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text: runs of letters, digits and underscores, the rest left out."""
+    return _WORD.findall(text)
+
+
+def words_pattern(text: str) -> re.Pattern[str]:
+    """Return a pattern that finds the words of a text in sequence, whatever stands between; without words, nothing."""
+    escaped = [re.escape(word) for word in words(text)]
+    return re.compile(r"(?<!\w)" + r"\W+".join(escaped) + r"(?!\w)" if escaped else _NEVER, re.IGNORECASE)
+
+
+def rough_pattern(text: str) -> str:
+    """Return a pattern for raw JSON that no document with these words misses; `words_pattern` then decides.
+
+    Within JSON an escape such as `\\n` may stand right before a word, so that boundaries say nothing there.
+    """
+    return ".*?".join(re.escape(word) for word in words(text)) or _NEVER
