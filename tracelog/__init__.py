@@ -13,22 +13,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracelog.capture.json import JsonFormatter as JsonFormatter
-    from tracelog.capture.span_events import SpanEventLogger as SpanEventLogger
-    from tracelog.capture.stdlib import TraceContextFilter as TraceContextFilter
-    from tracelog.capture.stdlib import install as install
-    from tracelog.capture.stdlib import uninstall as uninstall
-    from tracelog.capture.structlog import add_trace_context as add_trace_context
-    from tracelog.errors import TracelogError as TracelogError
-    from tracelog.ship.exporter import StoreSpanExporter as StoreSpanExporter
-    from tracelog.ship.handler import StoreHandler as StoreHandler
-    from tracelog.ship.renderer import StoreRenderer as StoreRenderer
-    from tracelog.ship.sender import flush as flush
-    from tracelog.ship.sender import shutdown as shutdown
-    from tracelog.store import Store as Store
-    from tracelog.store import open_store as open_store
-
-    from tracelog.configure import configure as configure
+    from tracelog.capture.json import JsonFormatter
+    from tracelog.capture.span_events import SpanEventLogger
+    from tracelog.capture.stdlib import TraceContextFilter, install, uninstall
+    from tracelog.capture.structlog import add_trace_context
+    from tracelog.configure import configure
+    from tracelog.errors import TracelogError
+    from tracelog.ship.exporter import StoreSpanExporter
+    from tracelog.ship.handler import StoreHandler
+    from tracelog.ship.renderer import StoreRenderer
+    from tracelog.ship.sender import flush, shutdown
+    from tracelog.store import Store, open_store
 
 __version__ = "0.1.0"
 
@@ -50,7 +45,24 @@ _HOMES = {
     "uninstall": "tracelog.capture.stdlib",
 }
 
-__all__ = sorted([*_HOMES, "__version__"])
+__all__ = [
+    "JsonFormatter",
+    "SpanEventLogger",
+    "Store",
+    "StoreHandler",
+    "StoreRenderer",
+    "StoreSpanExporter",
+    "TraceContextFilter",
+    "TracelogError",
+    "__version__",
+    "add_trace_context",
+    "configure",
+    "flush",
+    "install",
+    "open_store",
+    "shutdown",
+    "uninstall",
+]
 
 
 def __getattr__(name: str) -> Any:

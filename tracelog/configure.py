@@ -39,7 +39,7 @@ def configure(
     service: str | None = None,
     store: str | Store | None = None,
     level: int | str = "INFO",
-    console: bool | Console | None = None,
+    console: bool | Console | None = None,  # noqa: FBT001 - False is the natural word for none
     *,
     schema: str = "otel",
     spans: bool = True,
@@ -136,7 +136,10 @@ def _configure_provider(
 
 
 def _export_spans(
-    provider: TracerProvider, own: dict[str, SpanProcessor], store: str | Store | None, options: Mapping[str, Any]
+    provider: TracerProvider,
+    own: dict[str, SpanProcessor],
+    store: str | Store | None,
+    options: Mapping[str, Any],
 ) -> None:
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 

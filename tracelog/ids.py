@@ -16,6 +16,8 @@ _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f
 
 TRACE_ID_LENGTH = 32
 SPAN_ID_LENGTH = 16
+SHORTEST_PASTED = 8
+"""Fewer hex digits than this are no id that someone pasted."""
 
 
 class TraceParent(NamedTuple):
@@ -72,15 +74,15 @@ class Candidates(NamedTuple):
 def candidates(text: str) -> Candidates:
     """Say which ids a pasted text may be.
 
-    Up to 16 hex digits may be a span id or a 64-bit trace id, up to 32 a trace id. Fewer than 8 digits are too
-    few to be an id that someone pasted, and are left to the search by value.
+    Up to 16 hex digits may be a span id or a 64-bit trace id, up to 32 a trace id. Fewer digits than
+    `SHORTEST_PASTED` are left to the search by value.
     """
     pasted = text.strip()
     parent = parse_traceparent(pasted.lower())
     if parent:
         return Candidates(parent.trace_id, None)
     digits = pasted.lower().removeprefix("0x").replace("-", "")
-    if not 8 <= len(digits) <= TRACE_ID_LENGTH or not _HEX.fullmatch(digits):
+    if not SHORTEST_PASTED <= len(digits) <= TRACE_ID_LENGTH or not _HEX.fullmatch(digits):
         return Candidates(None, None)
     return Candidates(trace_id(pasted), span_id(pasted))
 

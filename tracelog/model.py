@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -265,7 +265,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     examples: Mapping[str, str] = {}
 
 
-class Match(NamedTuple):
+class Match(msgspec.Struct, frozen=True):
     """Where a pasted id or value was found: `count` documents of a trace hold it in `field`."""
 
     trace_id: str

@@ -10,9 +10,7 @@ from typing import Any
 from tracelog.model import ExceptionInfo
 
 
-def describe_exception(
-    error: BaseException | None, kind: type[BaseException] | None = None
-) -> ExceptionInfo | None:
+def describe_exception(error: BaseException | None, kind: type[BaseException] | None = None) -> ExceptionInfo | None:
     """Return an exception as text; None where there is none. A broken `__str__` costs a placeholder."""
     found = type(error) if error is not None else kind
     if found is None:

@@ -38,7 +38,11 @@ class JsonFormatter(BaseJsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
-        fields = {**self.defaults, **self._fields_of(read_record(record, self._resource)), **self.static_fields}
+        fields = {
+            **self.defaults,
+            **self._fields_of(read_record(record, self._resource)),
+            **self.static_fields,
+        }
         renamed = {self.rename_fields.get(key, key): value for key, value in fields.items()}
         return self.serialize_log_record(self.process_log_record(renamed))
 

@@ -75,24 +75,17 @@ def _message(record: logging.LogRecord) -> tuple[Any, dict[str, Any], ExceptionI
         return safe_text(record.msg), wrong, None
 
 
-def _dict_message(
-    said: dict[str, Any], *, from_structlog: bool
-) -> tuple[Any, dict[str, Any], ExceptionInfo | None]:
+def _dict_message(said: dict[str, Any], *, from_structlog: bool) -> tuple[Any, dict[str, Any], ExceptionInfo | None]:
     """Part a logged dict (python-json-logger's way) or event dict (structlog's) into text, attributes, exception."""
-    for key in [key for key in said if isinstance(key, str) and key.startswith("_")]:
-        del said[key]
     if from_structlog:  # what its processors repeat of the record is on the record
-        for key in _REPEATED:
-            said.pop(key, None)
+        said = {key: value for key, value in said.items() if key not in _REPEATED and not key.startswith("_")}
     exception = take_exception(said)
     text_key = next((key for key in _TEXT_KEYS if key in said), None)
     text = clean(said.pop(text_key)) if text_key else ""
     return text, clean_attributes(said), exception
 
 
-def _add_extras(
-    record: logging.LogRecord, attributes: dict[str, Any], own_ids: tuple[str | None, str | None]
-) -> None:
+def _add_extras(record: logging.LogRecord, attributes: dict[str, Any], own_ids: tuple[str | None, str | None]) -> None:
     for key, value in record.__dict__.items():
         if key not in _RESERVED and not key.startswith("_"):
             attributes[key] = value if type(value) is str else clean(value)

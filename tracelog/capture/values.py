@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import PurePath
@@ -45,7 +46,7 @@ def clean(value: Any, depth: int = DEPTH) -> Any:
         return safe_text(value)[:1024]
     if isinstance(value, Mapping):
         return {safe_text(key): clean(inner, depth - 1) for key, inner in list(value.items())}
-    if isinstance(value, (list, tuple, Set)):
+    if isinstance(value, (list, tuple, AbstractSet)):
         return [clean(inner, depth - 1) for inner in list(value)]
     return _scalar(value, depth)
 

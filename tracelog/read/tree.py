@@ -16,9 +16,7 @@ from tracelog.model import LogEntry, Node, Span, SpanEvent, SpanLink, Trace
 _Key = tuple[str, str, str]
 
 
-def build_trace(
-    trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], linking: Iterable[Span] = ()
-) -> Trace:
+def build_trace(trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], linking: Iterable[Span] = ()) -> Trace:
     """Build the tree of one trace; `linking` are spans, of any trace, that have a link into this one."""
     distinct = sorted({_key(span): span for span in spans}.values(), key=lambda span: (span.start, -span.duration))
     first = {span.span_id: position for position, span in reversed(list(enumerate(distinct)))}
@@ -50,7 +48,7 @@ def build_trace(
 
 
 def _key(span: Span) -> _Key:
-    """What makes two spans one: the same id of the same kind and service (a server may share its client's id)."""
+    """Return what makes two spans one: id, kind and service, for a server may share its client's id."""
     return (span.span_id, span.kind, span.service)
 
 
@@ -67,14 +65,12 @@ def _split(
     events: dict[str, list[SpanEvent]] = defaultdict(list)
     on_spans = set()
     for entry in ordered:
-        if entry.is_span_event and entry.span_id in known:
+        if entry.is_span_event and entry.span_id is not None and entry.span_id in known:
             events[entry.span_id].append(SpanEvent(entry.time, entry.event_name or "", entry.attributes))
             on_spans.add((entry.span_id, entry.event_name, entry.time))
     for entry in ordered:
         placed = entry.span_id if entry.span_id in known else None
-        if placed is None or not (
-            entry.is_span_event or (entry.span_id, entry.event_name, entry.time) in on_spans
-        ):
+        if placed is None or not (entry.is_span_event or (entry.span_id, entry.event_name, entry.time) in on_spans):
             lines[placed].append(entry)
     return lines, events
 
@@ -91,8 +87,6 @@ def _parents(spans: Sequence[Span], first: Mapping[str, int]) -> list[int | None
     parents: list[int | None] = []
     for position, span in enumerate(spans):
         parent = first.get(span.parent_span_id) if span.parent_span_id else None
-        if parent is None and span.parent_span_id == span.span_id:
-            parent = None
         parents.append(parent if parent != position else None)
     settled = [False] * len(spans)
     for position in range(len(spans)):

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, UnsetType, field
 
 from tracelog import ids
-from tracelog.model import Attributes, ExceptionInfo, LogEntry, Span, SpanEvent, SpanLink
+from tracelog.model import Attributes, ExceptionInfo, LogEntry, Span, SpanLink
 from tracelog.schema import times
 
 LOGS = "logs"
@@ -310,11 +310,6 @@ def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
     )
 
 
-def as_span_event(entry: LogEntry) -> SpanEvent:
-    """Return a span event that was stored as a document of its own as an event of its span."""
-    return SpanEvent(entry.time, entry.event_name or "", entry.attributes)
-
-
 def parse_timestamp(value: str | float) -> int:
     """Return a `@timestamp` of this layout as ns, whichever of its forms it has.
 
@@ -347,5 +342,11 @@ def take_exception(attributes: dict[str, Any]) -> ExceptionInfo | None:
     """Remove `exception.type`, `exception.message` and `exception.stacktrace`, and return what they say."""
     if EXCEPTION_TYPE not in attributes and EXCEPTION_STACKTRACE not in attributes:
         return None
-    parts = (attributes.pop(key, None) for key in (EXCEPTION_TYPE, EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE))
+    taken = {key: attributes.pop(key, None) for key in (EXCEPTION_TYPE, EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE)}
+    return as_exception(taken)
+
+
+def as_exception(attributes: Attributes) -> ExceptionInfo:
+    """Return what attributes named by the semantic conventions say of an exception."""
+    parts = (attributes.get(key) for key in (EXCEPTION_TYPE, EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE))
     return ExceptionInfo(*(None if part is None else str(part) for part in parts))

@@ -196,8 +196,7 @@ def _span(span: _Span, resource: Attributes, scope: _Scope) -> Span:
         scope_version=scope.version or None,
         trace_state=span.trace_state or None,
         events=tuple(
-            SpanEvent(int(event.time_unix_nano), event.name, _attributes(event.attributes))
-            for event in span.events
+            SpanEvent(int(event.time_unix_nano), event.name, _attributes(event.attributes)) for event in span.events
         ),
         links=tuple(_links(span.links)),
     )

@@ -23,9 +23,7 @@ def parse_iso(text: str) -> int:
     if not match:
         raise ValueError(f"not a time: {text!r} (expected for example 2026-04-19T14:23:01Z)")
     year, month, day, hour, minute, second, fraction, zone = match.groups()
-    moment = datetime(
-        int(year), int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=timezone.utc
-    )
+    moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=timezone.utc)
     return (int(moment.timestamp()) - _offset(zone)) * SECOND + int((fraction or "").ljust(9, "0"))
 
 

@@ -1,7 +1,7 @@
 """The logging handler: every record, with its ids, into the store.
 
-    LOGGING = {"version": 1, "root": {"handlers": ["store"], "level": "INFO"},
-               "handlers": {"store": {"class": "tracelog.StoreHandler", "store": "http://localhost:9200"}}}
+LOGGING = {"version": 1, "root": {"handlers": ["store"], "level": "INFO"},
+           "handlers": {"store": {"class": "tracelog.StoreHandler", "store": "http://localhost:9200"}}}
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,13 +24,14 @@ from tracelog.model import LogEntry, Span
 from tracelog.schema.json_lines import JsonLineDecoder
 from tracelog.schema.otel import Destination, Document, encode_log, encode_span, encode_span_events
 from tracelog.schema.otlp import OtlpDecoder
-from tracelog.store.base import Store, WriteResult
+from tracelog.store.base import Refusal, Store, WriteResult
 
 BATCH = 1000
 REPORTED = 5
 """How many damaged lines are reported each with its reason; the others are only counted."""
 _ATTEMPTS = 8
 _EXPECTED = "expected OTLP/JSON lines (resourceSpans, resourceLogs) or JSON log lines with a time"
+_BROKEN_OFF = (OSError, EOFError, zlib.error)
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -56,6 +58,12 @@ class ImportReport(msgspec.Struct):
     damaged: int = 0
     damage: list[tuple[int, str]] = []
     refusals: list[str] = []
+
+    def add_damage(self, number: int, reason: str) -> None:
+        """Count a damaged line, and keep the reason of the first few."""
+        self.damaged += 1
+        if len(self.damage) < REPORTED:
+            self.damage.append((number, reason))
 
 
 class _Writer:
@@ -99,7 +107,7 @@ def import_file(
 def write_all(store: Store, documents: Sequence[Document]) -> WriteResult:
     """Write documents, those again that the store was too busy for. Raise StoreUnavailableError if it stays so."""
     stored = duplicates = 0
-    refused = []
+    refused: list[Refusal] = []
     for attempt in range(_ATTEMPTS):
         result = store.write(documents)
         stored, duplicates = stored + result.stored, duplicates + result.duplicates
@@ -111,31 +119,12 @@ def write_all(store: Store, documents: Sequence[Document]) -> WriteResult:
     raise StoreUnavailableError(f"{store.url} is too busy: {len(documents)} documents were not taken")
 
 
-def _import_lines(
-    lines: Iterator[bytes], store: Store, destination: Destination, report: ImportReport
-) -> int:
+def _import_lines(lines: Iterator[bytes], store: Store, destination: Destination, report: ImportReport) -> int:
     """Import lines; return how many could be read."""
-    spans, events, logs = (
-        _Writer(store, tally, report.refusals) for tally in (report.spans, report.span_events, report.logs)
-    )
-    decoder = _LineDecoder()
-    number = readable = 0
-    while True:
-        number += 1
-        try:
-            line = next(lines, None)
-            if line is None:
-                break
-            if not line.strip():
-                continue
-            found_spans, found_logs = decoder.decode(line)
-        except (msgspec.MsgspecError, ValueError, OSError, EOFError, zlib.error) as error:
-            report.damaged += 1
-            if len(report.damage) < REPORTED:
-                report.damage.append((number, str(error)))
-            if isinstance(error, (OSError, EOFError, zlib.error)):
-                break
-            continue
+    tallies = (report.spans, report.span_events, report.logs)
+    spans, events, logs = (_Writer(store, tally, report.refusals) for tally in tallies)
+    readable = 0
+    for found_spans, found_logs in _decoded(lines, report):
         readable += 1
         for span in found_spans:
             spans.add(encode_span(span, destination))
@@ -146,6 +135,23 @@ def _import_lines(
     for writer in (spans, events, logs):
         writer.flush()
     return readable
+
+
+def _decoded(lines: Iterator[bytes], report: ImportReport) -> Iterator[tuple[Sequence[Span], Sequence[LogEntry]]]:
+    """Yield what each line holds; report the damaged ones. A file that breaks off is damaged where it does."""
+    decoder = _LineDecoder()
+    for number in count(1):
+        try:
+            line = next(lines, None)
+            if line is None:
+                return
+            if line.strip():
+                yield decoder.decode(line)
+        except _BROKEN_OFF as error:
+            report.add_damage(number, f"the file breaks off: {error}")
+            return
+        except (msgspec.MsgspecError, ValueError) as error:
+            report.add_damage(number, str(error))
 
 
 class _LineDecoder:
@@ -167,9 +173,9 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        file = Path(path).open("rb")
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below; what the body raises is not this function's
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+        raise InputError(f"{path}: {error.strerror or error}") from error
     with file:
         yield file
 

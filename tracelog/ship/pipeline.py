@@ -79,7 +79,7 @@ class Pipeline:
             if waiting > self._capacity:
                 self._queue.popleft()
                 self._lost_queue_full += 1
-            if waiting == 1 or waiting == BATCH:
+            if waiting in {1, BATCH}:
                 self._changed.notify_all()
         if waiting == 1:
             self._wake(self)
@@ -91,9 +91,7 @@ class Pipeline:
         """
         with self._lock:
             self._changed.wait_for(lambda: self._queue or self._closed)
-            self._changed.wait_for(
-                lambda: len(self._queue) >= BATCH or self._flushing or self._closed, timeout=linger
-            )
+            self._changed.wait_for(lambda: len(self._queue) >= BATCH or self._flushing or self._closed, timeout=linger)
             self.in_flight = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
             return self.in_flight
 

@@ -187,7 +187,8 @@ def sender_for(
 def flush(timeout: float = EXIT_TIMEOUT) -> bool:
     """Wait until all that this process emitted is stored; False when `timeout` seconds ran out."""
     deadline = time.monotonic() + timeout
-    return all([sender.flush(max(deadline - time.monotonic(), 0.0)) for sender in list(_senders.values())])
+    flushed = [sender.flush(max(deadline - time.monotonic(), 0.0)) for sender in list(_senders.values())]
+    return all(flushed)
 
 
 def shutdown(timeout: float = EXIT_TIMEOUT) -> None:

@@ -132,7 +132,7 @@ def operation_object(row: Operation) -> dict[str, Any]:
 
 def match_object(match: Match) -> dict[str, Any]:
     """Return one row of `show --list`."""
-    return match._asdict()
+    return msgspec.structs.asdict(match)
 
 
 def milliseconds(nanoseconds: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -14,6 +15,20 @@ _PLAIN = re.compile(r"[ -~]*")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _UNSAFE_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
+ASCII_FALLBACK = "tracelog.ascii_fallback"
+"""The name of a codec error handler: what an encoding lacks is drawn in ASCII or, if it is nobody's art, escaped."""
+_DRAWN = dict(zip("├└│━┈…✗◆→←·µ▕▏", "|`|=.~x*><-u||", strict=True))
+
+
+def _draw(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_DRAWN.get(character, _escape(character)) for character in lacking), error.end
+
+
+codecs.register_error(ASCII_FALLBACK, _draw)
+
 
 def escape(text: str) -> str:
     """Return text on one line with every control, format and bidirectional character written out."""
@@ -25,9 +40,10 @@ def escape(text: str) -> str:
 def _escaped(character: str) -> str:
     if unicodedata.category(character) not in _UNSAFE_CATEGORIES:
         return character
-    known = _ESCAPES.get(character)
-    if known:
-        return known
+    return _ESCAPES.get(character) or _escape(character)
+
+
+def _escape(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tracelog.model import LogEntry, Node, SpanEvent, Trace
+from tracelog.model import LogEntry, Node, SpanEvent, SpanLink, Trace
 
 
 class SpanRow(NamedTuple):
-    """A span. `last`: nothing of its parent follows it, by depth, for the guides of the tree."""
+    """A span, at its place in the tree."""
 
     node: Node
     guides: tuple[bool, ...]
@@ -36,7 +36,19 @@ class EventRow(NamedTuple):
     guides: tuple[bool, ...]
 
 
-Row = SpanRow | LineRow | EventRow
+class LinkRow(NamedTuple):
+    """A link from a span to another trace or, with `incoming`, from another trace to it. `more` are not shown."""
+
+    link: SpanLink
+    incoming: bool
+    more: int
+    guides: tuple[bool, ...]
+
+
+Row = SpanRow | LineRow | EventRow | LinkRow
+LINKS_SHOWN = 4
+GUIDES_SHOWN = 24
+"""Spans deeper than this stand below each other: more indentation would say less."""
 Keep = Callable[[LogEntry], bool]
 
 
@@ -69,9 +81,9 @@ def _within(row: SpanRow, children: list[Node], keep: Keep) -> list[Row]:
     ]
     timed.sort(key=lambda item: item[:2])
     last_child = max((position for position, item in enumerate(timed) if item[1]), default=-1)
-    rows: list[Row] = []
+    rows: list[Row] = [*_links(row, followed=last_child >= 0)]
     for position, (_, _, item) in enumerate(timed):
-        guides = (*row.guides, position < last_child)
+        guides = _deeper(row.guides, position < last_child)
         if isinstance(item, Node):
             rows.append(SpanRow(item, guides))
         elif isinstance(item, LogEntry):
@@ -79,3 +91,15 @@ def _within(row: SpanRow, children: list[Node], keep: Keep) -> list[Row]:
         else:
             rows.append(EventRow(item, node, guides))
     return rows
+
+
+def _links(row: SpanRow, *, followed: bool) -> Iterator[LinkRow]:
+    guides = _deeper(row.guides, followed)
+    for links, incoming in ((row.node.span.links, False), (row.node.linked_from, True)):
+        for position, link in enumerate(links[:LINKS_SHOWN]):
+            more = len(links) - LINKS_SHOWN if position == LINKS_SHOWN - 1 else 0
+            yield LinkRow(link, incoming, max(more, 0), guides)
+
+
+def _deeper(guides: tuple[bool, ...], followed: bool) -> tuple[bool, ...]:  # noqa: FBT001 - one level of the guides
+    return (*guides, followed) if len(guides) < GUIDES_SHOWN else guides

@@ -25,9 +25,8 @@ def resolve_url(url: str | None = None) -> str:
             raise ConfigurationError(f"store URL {chosen!r} names no file (expected sqlite:PATH)")
         return f"sqlite:{Path(path).expanduser().absolute()}"
     if scheme not in ("http", "https"):
-        raise ConfigurationError(
-            f"cannot open the store {chosen!r} (expected sqlite:PATH or http(s)://host:9200)"
-        )
+        shown = f"{scheme}://{chosen.rpartition('@')[2]}" if "@" in chosen else chosen  # without user and password
+        raise ConfigurationError(f"cannot open the store {shown!r} (expected sqlite:PATH or http(s)://host:9200)")
     return chosen
 
 

@@ -12,13 +12,16 @@ import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracelog import ids
 from tracelog.errors import TraceNotFoundError
 from tracelog.model import LogEntry, Match, Operation, Span, Trace, TraceSummary
 from tracelog.schema.otel import Document
 from tracelog.store.query import LogQuery, Place, SpanQuery, Time, log_query, span_query
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Refusal(NamedTuple):
@@ -253,7 +256,7 @@ class Store(abc.ABC):
         roots = {trace_id: total.root_duration or 0 for trace_id, total in totals.items()}
         return sorted(matches, key=lambda match: (-roots.get(match.trace_id, 0), match.trace_id))
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -121,9 +121,7 @@ def moment(value: Time | None) -> int | None:
     try:
         return times.parse_iso(value if len(value.strip()) > len("2026-04-19") else f"{value.strip()}T00:00")
     except ValueError as error:
-        raise ConfigurationError(
-            f"not a time: {value!r} (expected for example 15m, 2h or 2026-04-19T14:23)"
-        ) from error
+        raise ConfigurationError(f"not a time: {value!r} (expected for example 15m, 2h or 2026-04-19T14:23)") from error
 
 
 def severity_of(level: str | None) -> int | None:

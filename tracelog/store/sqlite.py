@@ -92,9 +92,7 @@ class SQLiteStore(Store):
         found = [self._operation(key, [row[3:] for row in group], where) for key, group in grouped]
         return sorted(found, key=lambda operation: (-operation.count, operation.service, operation.name))
 
-    def _operation(
-        self, key: tuple[str, str, str], spans: list[tuple[int, str]], window: _Where
-    ) -> Operation:
+    def _operation(self, key: tuple[str, str, str], spans: list[tuple[int, str]], window: _Where) -> Operation:
         durations = [duration for duration, _ in spans]
         figures = {f"p{rank}": nearest_rank(durations, rank) for rank in (50, 95, 99)}
         where = " ".join((f"{window} AND" if window.values else "WHERE", "service = ? AND name = ? AND kind = ?"))
@@ -133,8 +131,8 @@ class SQLiteStore(Store):
         where.add("start >= ?", query.since)
         where.add("start < ?", query.until)
         for key, value in query.attributes.items():
-            where.add("instr(document, ?)", _json_text(key))
-            where.add("instr(document, ?)", _json_text(value))
+            for part in (*key.split("."), value):  # a dot may stand in the key or between a map and its key
+                where.add("instr(document, ?)", _json_text(part))
         order = "duration DESC" if longest_first else "start"
         rows = self._select(f"SELECT document FROM spans {where} ORDER BY {order}", where.values)
         for span in self._decoded(otel.decode_span, rows):
@@ -223,8 +221,9 @@ class SQLiteStore(Store):
         for span in self._decoded(otel.decode_span, spans):
             held.update((span.trace_id, key) for key, text in set(values_of(span.attributes)) if text == value)
         logs = self._select(
-            "SELECT document, id FROM logs WHERE trace_id IS NOT NULL AND has_words(document, ?)",
-            (rough_pattern(value),),
+            "SELECT document, id FROM logs WHERE trace_id IS NOT NULL"
+            " AND (has_words(document, ?) OR instr(document, ?))",
+            (rough_pattern(value), _json_text(value)),
         )
         for entry in self._decoded(otel.decode_log, logs):
             trace_id = entry.trace_id or ""
@@ -233,9 +232,7 @@ class SQLiteStore(Store):
                 said[trace_id, "message"] += 1
         return [Match(trace_id, field, value, count) for (trace_id, field), count in (held or said).items()]
 
-    def _decoded(
-        self, decode: Callable[..., _Decoded], rows: Iterable[Sequence[Any]]
-    ) -> Iterator[_Decoded]:
+    def _decoded(self, decode: Callable[..., _Decoded], rows: Iterable[Sequence[Any]]) -> Iterator[_Decoded]:
         for row in rows:
             try:
                 yield decode(*row)
@@ -244,7 +241,8 @@ class SQLiteStore(Store):
 
     def _select(self, statement: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         with _translated(self.path):
-            yield from self._connect(create=False).execute(statement, values)
+            for row in self._connect(create=False).execute(statement, values):  # noqa: UP028 - a cursor has a close
+                yield row
 
     def _connect(self, *, create: bool) -> sqlite3.Connection:
         """Return this thread's connection; a forked child opens its own."""
@@ -348,9 +346,7 @@ def _insert_terms(connection: sqlite3.Connection, held: Iterable[tuple[str, Mapp
     for trace_id, attributes in held:
         if attributes:
             terms.update((value, key, trace_id) for key, value in id_terms(attributes))
-    connection.executemany(
-        sqlite_schema.INSERT_TERM, ((*term, count) for term, count in sorted(terms.items()))
-    )
+    connection.executemany(sqlite_schema.INSERT_TERM, ((*term, count) for term, count in sorted(terms.items())))
 
 
 def _fresh(connection: sqlite3.Connection, table: str, rows: Mapping[str, Any]) -> list[str]:

@@ -51,9 +51,7 @@ CREATE TABLE IF NOT EXISTS id_terms (
 
 INSERT_SPAN = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_LOG = "INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-INSERT_TERM = (
-    "INSERT INTO id_terms VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
-)
+INSERT_TERM = "INSERT INTO id_terms VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
 
 
 def connect(path: Path, *, create: bool, busy_ms: int) -> sqlite3.Connection:
@@ -67,12 +65,12 @@ def connect(path: Path, *, create: bool, busy_ms: int) -> sqlite3.Connection:
         connection.create_function("has_words", 2, _has_words, deterministic=True)
         connection.execute("PRAGMA synchronous = NORMAL")
         version = _version(connection)
+        if version is None or (version == 0 and not create):
+            raise StoreRejectedError(f"sqlite:{path}: not a tracelog store")
         if version not in (0, VERSION):
             raise StoreRejectedError(
                 f"sqlite:{path}: written by another version of tracelog (layout {version}, expected {VERSION})"
             )
-        if version == 0 and not create:
-            raise StoreRejectedError(f"sqlite:{path}: not a tracelog store")
     except BaseException:
         connection.close()
         raise
@@ -112,9 +110,15 @@ def log_row(document_id: str, entry: LogEntry, document: str) -> tuple[Any, ...]
     )  # fmt: skip
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return int(version)
+def _version(connection: sqlite3.Connection) -> int | None:
+    """Return the version of the layout, 0 for an empty file, None for the database of another program.
+
+    One statement, for another process may be creating the tables at this moment.
+    """
+    version, used = connection.execute(
+        "SELECT user_version, EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_user_version"
+    ).fetchone()
+    return None if used and not version else int(version)
 
 
 def _integer(value: int) -> int:

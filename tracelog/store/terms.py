@@ -39,9 +39,7 @@ def values_of(attributes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple
 
 def id_terms(attributes: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Return the (key, value) pairs that the index of ids holds for a document."""
-    return {
-        (key, value) for key, value in values_of(attributes) if names_an_id(key) and 0 < len(value) <= LONGEST
-    }
+    return {(key, value) for key, value in values_of(attributes) if names_an_id(key) and 0 < len(value) <= LONGEST}
 
 
 def matches_attributes(attributes: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
@@ -64,8 +62,8 @@ def words_pattern(text: str) -> re.Pattern[str]:
 
 
 def rough_pattern(text: str) -> str:
-    """Return a pattern for raw JSON that no document with these words misses; `words_pattern` then decides.
+    r"""Return a pattern for raw JSON that no document with these words misses; `words_pattern` then decides.
 
-    Within JSON an escape such as `\\n` may stand right before a word, so that boundaries say nothing there.
+    Within JSON an escape such as `\n` may stand right before a word, so that boundaries say nothing there.
     """
     return ".*?".join(re.escape(word) for word in words(text)) or _NEVER

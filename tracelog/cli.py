@@ -1,0 +1,380 @@
+"""The commands, thin: arguments in, a store asked, an answer shown.
+
+Data goes to stdout, words to stderr. Exit 0 found, 1 nothing found, 2 wrong use or no store; each failure is one line.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tracelog.errors import ConfigurationError, TracelogError, TraceNotFoundError
+from tracelog.model import LEVELS, LogEntry, Match, Trace
+from tracelog.schema.times import format_iso
+from tracelog.store import Store, open_store, resolve_destination, resolve_url
+from tracelog.store.query import moment, severity_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOUND, NOTHING_FOUND, WRONG_USE = 0, 1, 2
+INTERRUPTED, PIPE_CLOSED = 130, 141
+_OTHERS_NAMED = 5
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+store_option = click.option(
+    "--store", "store_url", metavar="URL", help="The store; else TRACELOG_STORE, else sqlite:tracelog.db."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+level_option = click.option(
+    "--level",
+    type=click.Choice(list(LEVELS), case_sensitive=False),
+    help="Only lines at this level or above.",
+)
+
+
+def window_options(command: _Command) -> _Command:
+    """Add --since and --until."""
+    since = click.option("--since", metavar="TIME", help="From then on: 15m, 2h, 2026-04-19T14:23 (UTC).")
+    until = click.option("--until", metavar="TIME", help="Until then, exclusive.")
+    return since(until(command))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tracelog")
+def commands() -> None:
+    """From a slow span to the log lines that explain it."""
+
+
+@commands.command()
+@click.argument("any_id")
+@store_option
+@json_option
+@click.option("--list", "as_list", is_flag=True, help="Print every trace that matches, one row each.")
+@click.option("--no-logs", is_flag=True, help="Print the spans alone.")
+@level_option
+@click.option("--span", "span_id", metavar="SPAN_ID", help="Begin at this span.")
+def show(
+    any_id: str,
+    store_url: str | None,
+    *,
+    as_json: bool,
+    as_list: bool,
+    no_logs: bool,
+    level: str | None,
+    span_id: str | None,
+) -> int:
+    """Show a trace as one timeline, its log lines inside.
+
+    ANY_ID is a trace id, span id or traceparent, or a value such as an order id found in attributes or messages.
+    """
+    if as_json and (no_logs or level or span_id):
+        raise click.UsageError("--json prints the whole trace: leave out --no-logs, --level and --span")
+    with _opened(store_url) as store:
+        matches = store.find(any_id)
+        if not matches:
+            raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}")
+        if as_list:
+            return _print_matches(matches, as_json=as_json)
+        _say_match(matches)
+        trace = store.trace(matches[0].trace_id)
+        if as_json:
+            from tracelog.show import json_output
+
+            click.echo(json_output.encode(json_output.trace_object(trace)))
+        else:
+            _print_timeline(trace, level, span_id, no_logs=no_logs)
+    return FOUND
+
+
+@commands.command()
+@click.argument("any_id", required=False)
+@store_option
+@json_option
+@click.option("--span", "span_id", metavar="SPAN_ID", help="Only lines of this span.")
+@click.option("--service", metavar="NAME", help="Only lines of this service.")
+@level_option
+@window_options
+@click.option("--text", metavar="WORDS", help="Only lines with these words in sequence, in any case.")
+def logs(
+    any_id: str | None,
+    store_url: str | None,
+    *,
+    as_json: bool,
+    since: str | None,
+    until: str | None,
+    **filters: Any,
+) -> int:
+    """Print log lines by time: of one trace (any id that `show` takes), or of everything."""
+    with _opened(store_url) as store:
+        trace_id = None
+        if any_id is not None:
+            matches = store.find(any_id)
+            if not matches:
+                raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}")
+            trace_id = matches[0].trace_id
+            if matches[0].field != "trace_id":
+                _say_match(matches)
+        else:
+            _say_window(since, until)
+        entries = store.logs(trace_id=trace_id, since=since, until=until, **filters)
+        if as_json:
+            from tracelog.show.json_output import log_object
+
+            return _print_json(entries, log_object)
+        from tracelog.show import console
+
+        return FOUND if console.print_logs(console.make_console(), entries) else NOTHING_FOUND
+
+
+@commands.command()
+@store_option
+@json_option
+@click.option("--service", metavar="NAME", help="Measure at the entry spans of this service.")
+@click.option("--operation", metavar="NAME", help="Measure at the entry spans of this name.")
+@click.option(
+    "--attr",
+    "attributes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only where the measured span has this; may repeat.",
+)
+@click.option("--errors", is_flag=True, help="Only traces in which a span failed.")
+@window_options
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many traces.")
+def slow(
+    store_url: str | None, *, as_json: bool, service: str | None, operation: str | None, attributes: tuple[str, ...],
+    errors: bool, since: str | None, until: str | None, limit: int,
+) -> int:  # fmt: skip
+    """Print the slowest traces of the window, truly the slowest, by their root span.
+
+    A trace without a stored root is measured at its longest server or consumer span.
+    """
+    with _opened(store_url) as store:
+        _say_window(since, until)
+        rows = store.slowest(
+            limit=limit, service=service, operation=operation, attributes=_pairs(attributes),
+            errors=errors, since=since, until=until,
+        )  # fmt: skip
+        if as_json:
+            from tracelog.show.json_output import summary_object
+
+            return _print_json(rows, summary_object)
+        return _print_table("print_slow", rows)
+
+
+@commands.command()
+@store_option
+@json_option
+@click.option("--service", metavar="NAME", help="Only operations of this service.")
+@window_options
+def ops(store_url: str | None, *, as_json: bool, service: str | None, since: str | None, until: str | None) -> int:
+    """Print the latency of each operation, with an example trace for the slow end."""
+    with _opened(store_url) as store:
+        _say_window(since, until)
+        rows = store.operations(service=service, since=since, until=until)
+        if as_json:
+            from tracelog.show.json_output import operation_object
+
+            return _print_json(rows, operation_object)
+        return _print_table("print_operations", rows)
+
+
+@commands.command(name="import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@store_option
+def import_files(files: tuple[str, ...], store_url: str | None) -> int:
+    """Store OTLP/JSON lines and JSON log lines, plain or gzip; `-` is standard input.
+
+    Importing the same file twice stores it once.
+    """
+    from pathlib import Path
+
+    from tracelog.ship.imports import import_file
+    from tracelog.show.progress import progress_bar
+
+    found = 0
+    with _opened(store_url) as store:
+        for path in files:
+            size = Path(path).stat().st_size if path != "-" and Path(path).is_file() else None
+            with progress_bar(f"importing {path}", size) as advance:
+                report = import_file(path, store, resolve_destination(), advance)
+            found += _say_report(path, report)
+        store.refresh()
+    return FOUND if found else NOTHING_FOUND
+
+
+@commands.command()
+@store_option
+def setup(store_url: str | None) -> int:
+    """Create what the store needs: index templates on Elasticsearch, the file on SQLite."""
+    with _opened(store_url) as store:
+        for line in store.setup():
+            click.echo(line)
+    return FOUND
+
+
+@commands.command()
+@store_option
+@click.option(
+    "--checkouts",
+    type=click.IntRange(10, 100_000),
+    default=300,
+    show_default=True,
+    help="How many orders to place.",
+)
+def demo(store_url: str | None, checkouts: int) -> int:
+    """Run the example shop as real services, then find its one slow checkout and say why it was slow."""
+    from tracelog.demo.shop import run_shop
+    from tracelog.demo.tour import show_around
+    from tracelog.show.progress import progress_bar
+
+    url = resolve_url(store_url)
+    with progress_bar("placing orders", checkouts, count=True) as advance:
+        result = run_shop(url, checkouts, advance)
+    with _opened(url) as store:
+        show_around(store, result)
+    return FOUND
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    try:
+        return int(commands.main(args=arguments, prog_name="tracelog", standalone_mode=False) or FOUND)
+    except TraceNotFoundError as error:
+        return _fail(str(error), NOTHING_FOUND)
+    except TracelogError as error:
+        return _fail(str(error), WRONG_USE)
+    except click.ClickException as error:
+        hint = f" (see {error.ctx.command_path} --help)" if isinstance(error, click.UsageError) and error.ctx else ""
+        return _fail(error.format_message() + hint, WRONG_USE)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
+        return PIPE_CLOSED
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"tracelog: {' '.join(message.split())}", err=True)
+    return code
+
+
+@contextmanager
+def _opened(url: str | None) -> Iterator[Store]:
+    with open_store(url) as store:
+        yield store
+        if store.skipped:
+            click.echo(f"{store.skipped} stored documents could not be read and were passed over", err=True)
+
+
+def _print_json(rows: Iterable[Any], as_object: Callable[[Any], dict[str, Any]]) -> int:
+    from tracelog.show.json_output import encode
+
+    code = NOTHING_FOUND
+    for row in rows:
+        click.echo(encode(as_object(row)))
+        code = FOUND
+    return code
+
+
+def _print_table(name: str, rows: list[Any]) -> int:
+    from tracelog.show import console
+
+    if not rows:
+        click.echo("nothing found in this window", err=True)
+        return NOTHING_FOUND
+    getattr(console, name)(console.make_console(), rows)
+    return FOUND
+
+
+def _print_matches(matches: list[Match], *, as_json: bool) -> int:
+    if as_json:
+        from tracelog.show.json_output import match_object
+
+        return _print_json(matches, match_object)
+    return _print_table("print_matches", matches)
+
+
+def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, no_logs: bool) -> None:
+    from tracelog import ids
+    from tracelog.show import console
+
+    lowest = severity_of(level)
+
+    def keep(entry: LogEntry) -> bool:
+        if no_logs:
+            return False
+        return lowest is None or LEVELS.get(entry.level or "", 0) >= lowest
+
+    top = None
+    if span_id is not None:
+        try:
+            top = trace.node(ids.span_id(span_id) or span_id)
+        except KeyError:
+            raise TraceNotFoundError(f"span {span_id!r} is not in trace {trace.trace_id}") from None
+    console.print_trace(console.make_console(), trace, keep, top=top)
+
+
+def _say_match(matches: list[Match]) -> None:
+    first = matches[0]
+    click.echo(f"found as {first.field} in {first.count} documents of trace {first.trace_id}", err=True)
+    others = [match.trace_id for match in matches[1:]]
+    if others:
+        named = ", ".join(others[:_OTHERS_NAMED])
+        rest = f" and {len(others) - _OTHERS_NAMED} more (see --list)" if len(others) > _OTHERS_NAMED else ""
+        click.echo(f"also in {named}{rest}", err=True)
+
+
+def _say_window(since: str | None, until: str | None) -> None:
+    begin, end = moment(since), moment(until)
+    if begin is None and end is None:
+        click.echo("window: all that is stored", err=True)
+        return
+    shown = (format_iso(time, digits=0) if time is not None else None for time in (begin, end))
+    click.echo(
+        "window: from {} until {}".format(
+            *(time or "the " + word for time, word in zip(shown, ("first", "last"), strict=True))
+        ),
+        err=True,
+    )
+
+
+def _say_report(path: str, report: Any) -> int:
+    """Say what became of a file; return how many documents of it are stored now."""
+    present = 0
+    parts = []
+    for noun, tally in (
+        ("spans", report.spans),
+        ("span events", report.span_events),
+        ("log lines", report.logs),
+    ):
+        present += tally.stored + tally.duplicates
+        if tally.stored or tally.duplicates or noun != "span events":
+            known = f" ({tally.duplicates:,} were there already)" if tally.duplicates else ""
+            parts.append(f"{tally.stored:,} {noun}{known}")
+    click.echo(f"{path}: stored {', '.join(parts)}", err=True)
+    refused = report.spans.refused + report.span_events.refused + report.logs.refused
+    if refused:
+        click.echo(f"{path}: the store refused {refused:,} documents: {report.refusals[0]}", err=True)
+    for number, reason in report.damage:
+        click.echo(f"{path}: line {number} is damaged: {reason}", err=True)
+    if report.damaged > len(report.damage):
+        click.echo(f"{path}: {report.damaged:,} lines are damaged in all", err=True)
+    return present
+
+
+def _pairs(texts: Iterable[str]) -> Mapping[str, str]:
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ConfigurationError(f"not an attribute: {text!r} (expected KEY=VALUE)")
+        pairs[key] = value
+    return pairs
