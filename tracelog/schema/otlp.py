@@ -132,6 +132,8 @@ _request_decoder = msgspec.json.Decoder(_Request)
 _record_decoder = msgspec.json.Decoder(_LogRecord)
 _KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 _STATUSES = ("UNSET", "OK", "ERROR")
+_SEVERITY_RANGES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+_SEVERITIES = ("UNSPECIFIED", *(f"{name}{step}" for name in _SEVERITY_RANGES for step in ("", 2, 3, 4)))
 
 
 class OtlpDecoder:
@@ -234,7 +236,10 @@ def _entry(record: _LogRecord, resource: Attributes, scope: _Scope, record_id: s
 
 
 def _severity(number: _Integer) -> int | None:
-    return (int(number) or None) if not isinstance(number, str) or number.isdecimal() else None
+    if isinstance(number, str) and not number.isdecimal():
+        name = number.removeprefix("SEVERITY_NUMBER_")
+        return (_SEVERITIES.index(name) or None) if name in _SEVERITIES else None
+    return int(number) or None
 
 
 def _service(resource: Attributes) -> str:
@@ -268,4 +273,4 @@ def _value(value: _Value | None) -> Any:
         return [_value(inner) for inner in value.array_value.values]
     if value.kvlist_value is not None:
         return _attributes(value.kvlist_value.values)
-    return None if value.bytes_value is None else base64.b64decode(value.bytes_value).hex()
+    return None if value.bytes_value is None else base64.b64decode(value.bytes_value, validate=True).hex()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
+from decimal import Decimal
 
 SECOND = 1_000_000_000
 _ISO = re.compile(
@@ -46,12 +47,16 @@ def format_iso(time: int, *, digits: int | None = None) -> str:
     if digits is None:
         digits = 3 if fraction.endswith("000000") else 6 if fraction.endswith("000") else 9
     moment = datetime.fromtimestamp(min(max(seconds, -62_135_596_800), _LAST_SECOND), timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction[:digits]}Z" if digits else f"{moment:%Y-%m-%dT%H:%M:%S}Z"
+    written = moment.replace(tzinfo=None).isoformat()  # strftime does not pad the years before 1000
+    return f"{written}.{fraction[:digits]}Z" if digits else f"{written}Z"
 
 
 def parse_epoch(value: float) -> int:
-    """Return a number of s, ms, µs or ns since the epoch, told apart by size, as ns. Raise ValueError."""
+    """Return a number of s, ms, µs or ns since the epoch, told apart by size, as ns. Raise ValueError.
+
+    A float means the digits it is written with: multiplied as a float it would gain ns that nobody measured.
+    """
     for limit, factor in ((1e11, SECOND), (1e14, 1_000_000), (1e17, 1_000), (LATEST, 1)):
         if abs(value) < limit:
-            return value * factor if isinstance(value, int) else round(value * factor)
+            return value * factor if isinstance(value, int) else round(Decimal(repr(value)) * factor)
     raise ValueError(f"not a time: {value!r}")

@@ -8,7 +8,6 @@ Reading covers every dataset in the OpenTelemetry layout, and every namespace un
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -62,7 +61,6 @@ class ElasticsearchStore(Store):
         self._search = Searcher(url, self._request)
         self._spans, self._logs = (f"{kind}-*.otel-{namespace or '*'}" for kind in (TRACES, LOGS))
         self._set_up = False
-        self._setting_up = threading.Lock()
 
     @classmethod
     def open(
@@ -105,8 +103,8 @@ class ElasticsearchStore(Store):
 
     def write(self, documents: Sequence[Document]) -> WriteResult:
         """Store a batch in as few bulk requests as its size allows."""
-        if documents:
-            self._set_up_once()
+        if documents and not self._set_up:
+            self._set_up_where_absent()
         parts = bulk.bulks(documents, self.destination, bulk.LARGEST)
         return bulk.merged([self._write_bulk(part, body) for part, body in parts])
 
@@ -132,15 +130,11 @@ class ElasticsearchStore(Store):
         window = (moment(since), moment(until))
         groups = list(self._groups(service, *window))
         asked = [
-            (
-                group,
-                queries.ranked_span(group["key"], *window, rank=rank, count=group["doc_count"], about=about),
-            )
+            (self._spans, queries.ranked_span(group["key"], *window, rank=rank, count=group["doc_count"], about=about))
             for group in groups
             for rank, about in answers.ranks(group)
         ]
-        found = self._search.at_once(*((self._spans, body) for body in asked))
-        spans = [next(iter(answer.hits.hits), None) for answer in found]
+        spans = [next(iter(answer.hits.hits), None) for answer in self._search.at_once(*asked)]
         each = len(queries.PERCENTS)
         rows = [answers.operation(group, spans[each * n : each * (n + 1)]) for n, group in enumerate(groups)]
         return sorted(rows, key=lambda row: (-row.count, row.service, row.name))
@@ -220,17 +214,15 @@ class ElasticsearchStore(Store):
             except (msgspec.MsgspecError, ValueError):
                 self.skipped += 1
 
-    def _set_up_once(self) -> None:
+    def _set_up_where_absent(self) -> None:
         """Put templates that are absent. Without the right to do so go on: the bulk says whether they are there."""
-        with self._setting_up:
-            if self._set_up:
-                return
-            with suppress(StoreRejectedError):
-                for name, template in templates(self.destination.dataset).items():
-                    path = f"/_index_template/{quote(name)}"
-                    if not self._exists(path):
-                        self._request("PUT", path, template)
-            self._set_up = True
+        wanted = templates(self.destination.dataset)
+        with suppress(StoreRejectedError):
+            path, names = "/_index_template", "index_templates.name"  # all, for one that is absent would be an error
+            there = self._request("GET", path, answer=answers.Templates, filter_path=names)
+            for name in sorted(wanted.keys() - {template.name for template in there.index_templates}):
+                self._request("PUT", f"{path}/{quote(name)}", wanted[name])
+        self._set_up = True
 
     def _write_bulk(self, documents: Sequence[Document], body: bytes) -> WriteResult:
         answer = self._request(
@@ -248,10 +240,6 @@ class ElasticsearchStore(Store):
             advice = " (run: tracelog setup)" if status == _NOT_FOUND else ""
             raise StoreRejectedError(f"{self.url}: {failure}{advice}")
         return answer.outcome(documents)
-
-    def _exists(self, path: str) -> bool:
-        with _translated(self.url):
-            return bool(self._client.perform_request("HEAD", path, headers={"accept": _JSON}))
 
     def _request(
         self, method: str, path: str, body: Any = None, *, answer: type[_Found] | None = None, **params: Any

@@ -77,6 +77,18 @@ class Answers(msgspec.Struct):
     responses: list[Answer]
 
 
+class Template(msgspec.Struct):
+    """An index template that is there."""
+
+    name: str
+
+
+class Templates(msgspec.Struct):
+    """The index templates found."""
+
+    index_templates: list[Template] = []
+
+
 class _Failed(msgspec.Struct):
     error: Failure | str | None = None
 

@@ -33,7 +33,8 @@ class Request(Protocol):
 
     def __call__(
         self, method: str, path: str, body: Any = None, *, answer: type[_Answered], **params: Any
-    ) -> _Answered: ...
+    ) -> _Answered:
+        """Send a request."""
 
 
 class Searcher:

@@ -109,18 +109,22 @@ def span_query(
 
 
 def moment(value: Time | None) -> int | None:
-    """Return a moment as ns since the epoch."""
-    if value is None or isinstance(value, int):
+    """Return a moment as ns since the epoch, within the 64 bits that stores compare. Raise ConfigurationError."""
+    return None if value is None else min(max(_nanoseconds(value), -times.LATEST), times.LATEST - 1)
+
+
+def _nanoseconds(value: Time) -> int:
+    if isinstance(value, int):
         return value
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
         return int(aware.replace(microsecond=0).timestamp()) * times.SECOND + aware.microsecond * 1000
     ago = _AGO.fullmatch(value.strip())
-    if ago:
-        return time.time_ns() - round(float(ago[1]) * _UNITS[ago[2]])
     try:
+        if ago:
+            return time.time_ns() - round(float(ago[1]) * _UNITS[ago[2]])
         return times.parse_iso(value if len(value.strip()) > len("2026-04-19") else f"{value.strip()}T00:00")
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ConfigurationError(f"not a time: {value!r} (expected for example 15m, 2h or 2026-04-19T14:23)") from error
 
 

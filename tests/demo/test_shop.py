@@ -1,0 +1,155 @@
+"""The example shop, run for real: seven processes, thirty checkouts, one of them slow."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tracelog.demo import shop
+from tracelog.demo.shop import Shop, ShopResult, run_shop
+from tracelog.errors import MissingExtraError, StoreError, TracelogError
+from tracelog.store import Store, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tracelog.model import LogEntry, Node, Trace
+
+pytestmark = pytest.mark.slow
+
+CHECKOUTS = 30
+SECOND = 1_000_000_000
+SERVICES = ("api-gateway", "auth-service", "orders-service", "inventory-service", "external-wms")
+
+
+class Run(NamedTuple):
+    result: ShopResult
+    progress: list[int]
+    store: Store
+    slow: Trace
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    directory = tmp_path_factory.mktemp("demo")
+    progress: list[int] = []
+    with pytest.MonkeyPatch.context() as patch, open_store(f"sqlite:{directory}/shop.db") as store:
+        patch.setenv("TRACELOG_SPOOL", str(directory / "spool"))
+        patch.setenv("OTEL_SDK_DISABLED", "true")
+        result = run_shop(store.url, CHECKOUTS, progress.append)
+        yield Run(result, progress, store, store.trace(result.slow_order_id))
+
+
+def of(trace: Trace, service: str, name: str) -> list[Node]:
+    return [node for node in trace.nodes if (node.span.service, node.span.name) == (service, name)]
+
+
+def told(lines: tuple[LogEntry, ...]) -> list[tuple[str | None, str]]:
+    return [(line.level, line.message) for line in lines]
+
+
+def test_every_checkout_succeeds_and_is_reported_as_it_is_done(run: Run) -> None:
+    assert (run.result.checkouts, run.result.failures) == (CHECKOUTS, 0)
+    assert run.progress == list(range(1, CHECKOUTS + 1))
+
+
+def test_the_order_id_leads_to_a_checkout_of_seconds_among_quick_ones(run: Run) -> None:
+    root = run.slow.root
+    assert root is not None
+    assert (root.service, root.name, root.kind) == ("api-gateway", "POST /orders", "SERVER")
+    assert root.duration > 5 * SECOND > run.result.p50 * 10
+    slowest, second = run.store.slowest(service="api-gateway", limit=2)
+    assert slowest.trace_id == run.slow.trace_id
+    assert second.duration < SECOND
+
+
+def test_the_slow_checkout_is_one_whole_tree_over_all_services(run: Run) -> None:
+    assert run.slow.complete
+    assert run.slow.services == SERVICES
+    assert {node.span.attributes.get("order.id") for node in run.slow.nodes} == {run.result.slow_order_id}
+
+
+def test_inventory_asks_the_warehouse_three_times_in_vain(run: Run) -> None:
+    asked = of(run.slow, "inventory-service", "POST /stock")
+    assert [node.span.status for node in asked] == ["ERROR"] * 3
+    assert all(2 * SECOND < node.span.duration < 3 * SECOND for node in asked)
+    assert len(of(run.slow, "external-wms", "POST /stock")) == 3
+
+
+def test_the_lines_of_the_reservation_tell_why_it_took_so_long(run: Run) -> None:
+    (reserve,) = of(run.slow, "inventory-service", "POST /reserve")
+    assert told(reserve.logs) == [
+        ("DEBUG", "stock not in the cache, asking external-wms"),
+        ("DEBUG", "calling external-wms attempt 1/3"),
+        ("WARNING", "external-wms timed out after 2.5 s, retrying"),
+        ("DEBUG", "calling external-wms attempt 2/3"),
+        ("WARNING", "external-wms timed out after 2.5 s, retrying"),
+        ("DEBUG", "calling external-wms attempt 3/3"),
+        ("WARNING", "external-wms timed out after 2.5 s, giving up"),
+        ("WARNING", "external-wms gave no answer, reserving by estimate"),
+        ("INFO", "stock reserved"),
+    ]
+    assert reserve.logs[2].attributes == {
+        "attempt": 1,
+        "sku": "sku-900",
+        "customer": run.result.slow_customer,
+        "timeout_s": 2.5,
+    }
+
+
+def test_each_service_logs_in_its_own_way_and_each_line_sits_on_its_span(run: Run) -> None:
+    assert run.slow.unplaced_logs == ()
+    assert {line.service for node in run.slow.nodes for line in node.logs} == set(SERVICES)
+    assert all(line.service == node.span.service for node in run.slow.nodes for line in node.logs)
+
+
+def test_the_cache_miss_is_an_event_of_one_span_and_is_told_once(run: Run) -> None:
+    missed = [(node.span.name, event) for node in run.slow.nodes for event in node.span.events]
+    misses = [(name, dict(event.attributes)) for name, event in missed if event.name == "cache_miss"]
+    assert misses == [("cache get", {"cache.key": "stock:sku-900"})]
+    assert not [line for line in run.slow.logs if line.event_name == "cache_miss"]
+
+
+def test_the_worker_takes_up_the_order_in_traces_that_link_back(run: Run) -> None:
+    (published,) = of(run.slow, "orders-service", "publish orders.placed")
+    assert published.span.kind == "PRODUCER"
+    names = {link.attributes["name"] for link in published.linked_from}
+    assert names == {"process orders.placed", "settle batch"}
+    processed = [run.store.trace(link.trace_id) for link in published.linked_from]
+    assert run.slow.trace_id not in {trace.trace_id for trace in processed}
+    batch = next(run.store.spans(name="settle batch"))
+    assert len({link.trace_id for link in batch.links}) == CHECKOUTS
+
+
+def test_no_process_is_left_running(tmp_path: Path) -> None:
+    with Shop(f"sqlite:{tmp_path}/shop.db") as running:
+        processes = running.processes
+        assert len(processes) == 7
+        for process in processes:
+            os.kill(process, 0)
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+def test_a_service_that_does_not_start_is_named_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shop, "MODULES", {**shop.MODULES, "external-wms": "no_such_module"})
+    with pytest.raises(TracelogError, match=r"^external-wms did not start .*no_such_module[^\n]*$"):
+        run_shop(f"sqlite:{tmp_path}/shop.db", 1)
+
+
+def test_a_store_that_cannot_be_reached_is_an_error_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        run_shop(f"sqlite:{tmp_path}/missing/folder/shop.db", 1)
+
+
+def test_missing_libraries_are_named_by_their_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(MissingExtraError, match=r"tracelog demo needs the extra 'demo'"):
+        run_shop(f"sqlite:{tmp_path}/shop.db", 1)
