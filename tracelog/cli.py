@@ -34,8 +34,9 @@ store_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 level_option = click.option(
     "--level",
+    metavar="LEVEL",
     type=click.Choice(list(LEVELS), case_sensitive=False),
-    help="Only lines at this level or above.",
+    help="Only lines at DEBUG, INFO, WARNING, ERROR or CRITICAL, or above.",
 )
 
 
