@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tracelog.capture.json import JsonFormatter
+    from tracelog.capture.json_renderer import JsonRenderer
+    from tracelog.capture.queues import QueueHandler
     from tracelog.capture.span_events import SpanEventLogger
     from tracelog.capture.stdlib import TraceContextFilter, install, uninstall
     from tracelog.capture.structlog import add_trace_context
-    from tracelog.configure import configure
+    from tracelog.configuration import configure
     from tracelog.errors import TracelogError
     from tracelog.ship.exporter import StoreSpanExporter
     from tracelog.ship.handler import StoreHandler
@@ -29,6 +31,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "JsonFormatter": "tracelog.capture.json",
+    "JsonRenderer": "tracelog.capture.json_renderer",
+    "QueueHandler": "tracelog.capture.queues",
     "SpanEventLogger": "tracelog.capture.span_events",
     "Store": "tracelog.store",
     "StoreHandler": "tracelog.ship.handler",
@@ -37,7 +41,7 @@ _HOMES = {
     "TraceContextFilter": "tracelog.capture.stdlib",
     "TracelogError": "tracelog.errors",
     "add_trace_context": "tracelog.capture.structlog",
-    "configure": "tracelog.configure",
+    "configure": "tracelog.configuration",
     "flush": "tracelog.ship.sender",
     "install": "tracelog.capture.stdlib",
     "open_store": "tracelog.store",
@@ -47,6 +51,8 @@ _HOMES = {
 
 __all__ = [
     "JsonFormatter",
+    "JsonRenderer",
+    "QueueHandler",
     "SpanEventLogger",
     "Store",
     "StoreHandler",

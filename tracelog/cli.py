@@ -1,6 +1,7 @@
 """The commands, thin: arguments in, a store asked, an answer shown.
 
-Data goes to stdout, words to stderr. Exit 0 found, 1 nothing found, 2 wrong use or no store; each failure is one line.
+Data goes to stdout, words to stderr. Exit 0 found, 1 nothing found, 2 wrong use or no store, 3 a check
+that was asked for failed; each failure is one line.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tracelog.store.query import moment, severity_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOUND, NOTHING_FOUND, WRONG_USE = 0, 1, 2
+FOUND, NOTHING_FOUND, WRONG_USE, CHECK_FAILED = 0, 1, 2, 3
 INTERRUPTED, PIPE_CLOSED = 130, 141
 _OTHERS_NAMED = 5
 
@@ -222,6 +223,31 @@ def setup(store_url: str | None) -> int:
 
 
 @commands.command()
+@click.option(
+    "--setup", required=True, metavar="MODULE[:FUNCTION]", help="What configures logging: imported, and called."
+)
+@json_option
+def doctor(setup: str, *, as_json: bool) -> int:
+    """Say which handlers write lines without ids, why, and what to change.
+
+    One probe goes through every handler of the logging that --setup configures; nothing is written or sent.
+    """
+    from tracelog.doctor import as_object, examine, load_setup, rows
+    from tracelog.show.text import escape
+
+    load_setup(setup)
+    diagnoses = examine()
+    if as_json:
+        _print_json(diagnoses, as_object)
+    else:
+        for state, where, text, advice in rows(diagnoses):
+            click.echo(f"{state:6}  {escape(where)}")
+            for line in filter(None, (text, advice)):
+                click.echo(f"        {escape(line)}")
+    return FOUND if all(diagnosis.ok for diagnosis in diagnoses) else CHECK_FAILED
+
+
+@commands.command()
 @store_option
 @click.option(
     "--checkouts",
@@ -257,7 +283,7 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(error.format_message() + hint, WRONG_USE)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click and rich exit where the reader of a pipe has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
         return PIPE_CLOSED
 

@@ -7,20 +7,28 @@ stamp: absent, not zero. Only opentelemetry-api is needed.
 
 from __future__ import annotations
 
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, get_current_span
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from opentelemetry.context import _RUNTIME_CONTEXT, Context, get_current
+from opentelemetry.trace import get_current_span
 
 from tracelog import ids
 
 
 class Stamp:
-    """The ids of one span, as integers; the hex text is made once, when somebody first asks. Not to be changed."""
+    """The ids of one span, as integers; the hex text is made once, when somebody first asks. Not to be changed.
 
-    __slots__ = ("_texts", "flags", "span_id", "trace_id")
+    `mark` names the attribute, true, that says how the ids were come by where they are not the active span's.
+    """
 
-    def __init__(self, trace_id: int, span_id: int, flags: int) -> None:
+    __slots__ = ("_texts", "flags", "mark", "span_id", "trace_id")
+
+    def __init__(self, trace_id: int, span_id: int, flags: int, mark: str | None = None) -> None:
         self.trace_id = trace_id
         self.span_id = span_id
         self.flags = flags
+        self.mark = mark
         self._texts: tuple[str, str, str] | None = None
 
     @property
@@ -31,8 +39,12 @@ class Stamp:
             self._texts = (trace_id, span_id, f"{self.flags:02x}")
         return self._texts
 
-    def __reduce__(self) -> tuple[type[Stamp], tuple[int, int, int]]:
-        return Stamp, (self.trace_id, self.span_id, self.flags)
+    def marked(self, mark: str) -> Stamp:
+        """Return the same ids with a mark."""
+        return Stamp(self.trace_id, self.span_id, self.flags, mark)
+
+    def __reduce__(self) -> tuple[type[Stamp], tuple[int, int, int, str | None]]:
+        return Stamp, (self.trace_id, self.span_id, self.flags, self.mark)
 
     def __repr__(self) -> str:
         return "Stamp({}, {}, flags={})".format(*self.texts)
@@ -44,18 +56,37 @@ class Stamp:
         return hash(self.texts)
 
 
-_latest: tuple[SpanContext, Stamp | None] = (INVALID_SPAN_CONTEXT, None)
+_Seen = tuple[object, "Stamp | None"]
+_seen: ContextVar[_Seen] = ContextVar("tracelog_seen", default=(None, None))
+"""The OpenTelemetry context that was read last in this thread or task, and its stamp."""
+_stamps: dict[tuple[int, int, int], Stamp] = {}
+_MOST_STAMPS = 4096
+
+# The variable behind opentelemetry.context.get_current, for a third of the cost. It is there as long as contexts
+# are kept in contextvars, which OTEL_PYTHON_CONTEXT can change.
+_current_context: Callable[[], Context] = getattr(
+    getattr(_RUNTIME_CONTEXT, "_current_context", None), "get", get_current
+)
+_last_seen = _seen.get
 
 
 def current_stamp() -> Stamp | None:
-    """Return the stamp of the active span, None where there is none."""
-    global _latest  # noqa: PLW0603 - one slot, replaced whole, so that threads never see half of it
-    context = get_current_span().get_span_context()
-    latest = _latest
-    if latest[0] is context:
-        return latest[1]
-    if not context.is_valid:
-        return None
-    stamp = Stamp(context.trace_id, context.span_id, int(context.trace_flags))
-    _latest = (context, stamp)
+    """Return the stamp of the active span, None where there is none. The same span gives the same stamp."""
+    context = _current_context()
+    seen = _last_seen()
+    return seen[1] if seen[0] is context else _look(context)
+
+
+def _look(context: Context) -> Stamp | None:
+    """Find the stamp of a context that this thread or task did not look at last."""
+    found = get_current_span(context).get_span_context()
+    stamp = None
+    if found.is_valid:
+        key = (found.trace_id, found.span_id, int(found.trace_flags))
+        stamp = _stamps.get(key)
+        if stamp is None:
+            if len(_stamps) >= _MOST_STAMPS:
+                _stamps.clear()
+            stamp = _stamps[key] = Stamp(*key)
+    _seen.set((context, stamp))
     return stamp

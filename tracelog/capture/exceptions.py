@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections import deque
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -15,7 +16,7 @@ def describe_exception(error: BaseException | None, kind: type[BaseException] | 
     found = type(error) if error is not None else kind
     if found is None:
         return None
-    name = found.__qualname__ if found.__module__ == "builtins" else f"{found.__module__}.{found.__qualname__}"
+    name = qualified_name(found)
     if error is None:
         return ExceptionInfo(type=name)
     try:
@@ -23,6 +24,11 @@ def describe_exception(error: BaseException | None, kind: type[BaseException] | 
     except Exception as failure:  # noqa: BLE001 - something in the chain cannot be printed; the line must come through
         stacktrace = f"<unprintable stack: {type(failure).__name__}>"
     return ExceptionInfo(name, message_of(error), stacktrace)
+
+
+def qualified_name(kind: type[BaseException]) -> str:
+    """Return a type's name with its module, but for builtins, as OpenTelemetry writes `exception.type`."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def message_of(error: BaseException) -> str:
@@ -34,14 +40,12 @@ def message_of(error: BaseException) -> str:
 
 
 def from_exc_info(info: Any) -> ExceptionInfo | None:
-    """Return the exception in an `exc_info`: True for the one being handled, an exception, or its triple."""
-    if info is True:
-        info = sys.exc_info()
+    """Return the exception in an `exc_info`: an exception, its triple, or a true value for the one being handled."""
     if isinstance(info, BaseException):
         return describe_exception(info)
-    if isinstance(info, tuple) and info and info[0] is not None:
-        return describe_exception(info[1], info[0])
-    return None
+    if info and not isinstance(info, tuple):
+        info = sys.exc_info()
+    return describe_exception(info[1], info[0]) if info and info[0] is not None else None
 
 
 def take_exception(event_dict: MutableMapping[str, Any]) -> ExceptionInfo | None:
@@ -52,3 +56,19 @@ def take_exception(event_dict: MutableMapping[str, Any]) -> ExceptionInfo | None
         found = ExceptionInfo(stacktrace=text)
         del event_dict["exception"]
     return found
+
+
+_logged: deque[tuple[str, str | None, str | None]] = deque(maxlen=256)
+"""The exceptions that were logged last: span id, type, message."""
+
+
+def note_logged(span_id: str, info: Any) -> None:
+    """Remember that an exception, or the one of an `exc_info` triple, was logged within a span."""
+    error = info[1] if isinstance(info, tuple) and len(info) > 1 else info
+    if isinstance(error, BaseException):
+        _logged.append((span_id, qualified_name(type(error)), message_of(error)))
+
+
+def was_logged(span_id: str, exception: ExceptionInfo) -> bool:
+    """Say whether an exception was logged within a span, lately."""
+    return (span_id, exception.type, exception.message) in _logged

@@ -10,6 +10,7 @@ import structlog
 from tracelog.capture.record import read_record
 from tracelog.resource import detect_resource
 from tracelog.schema import times
+from tracelog.schema.lines import PLACE
 
 
 class PrettyFormatter(logging.Formatter):
@@ -23,7 +24,9 @@ class PrettyFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a line, its stack below it."""
         entry = read_record(record, self._resource)
-        line = {key: value for key, value in entry.attributes.items() if not key.startswith("code.")}
+        line = {key: value for key, value in entry.attributes.items() if key not in PLACE}
+        if record.stack_info:
+            line["stack"] = line.pop("code.stacktrace")
         line |= {
             "timestamp": times.format_iso(entry.time, digits=3)[11:-1],
             "level": record.levelname.lower(),
@@ -33,5 +36,5 @@ class PrettyFormatter(logging.Formatter):
         if entry.trace_id:
             line["trace_id"] = entry.trace_id
         if entry.exception and entry.exception.stacktrace:
-            line["exception"] = entry.exception.stacktrace
+            line["exception"] = entry.exception.stacktrace.rstrip("\n")
         return str(self._render(None, record.levelname.lower(), line))

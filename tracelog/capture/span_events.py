@@ -1,56 +1,111 @@
 """Span events as log records: what a library reports with `span.add_event` is seen where the logs are.
 
 One record per event, with the event's own time, name, attributes and ids, through one stdlib logger whose level
-and handlers decide what becomes of it. Events named `exception` are ERROR, all others INFO.
+and handlers decide what becomes of it. Events named `exception` are ERROR, all others INFO; an exception that was
+logged within the same span is not logged again. What handlers themselves trace while they handle a record is left
+alone, so that nothing goes in circles.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.trace import SpanContext, StatusCode
 
+from tracelog import ids
 from tracelog.capture.context import Stamp
+from tracelog.capture.exceptions import was_logged
 from tracelog.capture.record import EVENT
 from tracelog.capture.stdlib import STAMP
 from tracelog.capture.values import clean_attributes
 from tracelog.model import SpanEvent
+from tracelog.schema.otel import as_exception
 
 LOGGER = "tracelog.span_events"
 
 
 class SpanEventLogger(SpanProcessor):
-    """A span processor that logs the events of each sampled span when it ends. `logger` names the stdlib logger."""
+    """A span processor that logs the events of each sampled span when it ends. `logger` names the stdlib logger.
 
-    def __init__(self, logger: str = LOGGER) -> None:
+    With `span_end`, each span also leaves one line with its duration and status, which makes a trace readable from
+    plain logs alone, for those who have no trace store.
+    """
+
+    def __init__(self, logger: str = LOGGER, *, span_end: bool = False) -> None:
         self._logger = logging.getLogger(logger)
+        self._span_end = span_end
+        self._busy = threading.local()
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Log the events of a span."""
+        """Log the events of a span and, where that is wanted, its end."""
         context = span.get_span_context()
         if context is None or not context.is_valid or not context.trace_flags.sampled:
             return
+        if getattr(self._busy, "active", False):
+            return
+        self._busy.active = True
+        try:
+            self._log_span(span, context)
+        finally:
+            self._busy.active = False
+
+    def _log_span(self, span: ReadableSpan, context: SpanContext) -> None:
         stamp = Stamp(context.trace_id, context.span_id, int(context.trace_flags))
         for event in span.events:
             attributes = clean_attributes(event.attributes or {})
-            self._log(SpanEvent(event.timestamp, event.name, attributes), stamp)
+            if event.name == "exception" and was_logged(stamp.texts[1], as_exception(attributes)):
+                continue
+            level = logging.ERROR if event.name == "exception" else logging.INFO
+            mirrored = SpanEvent(event.timestamp, event.name, attributes)
+            self._log(level, event.name, event.timestamp, attributes, stamp=stamp, event=mirrored)
+        if self._span_end:
+            failed = span.status.status_code is StatusCode.ERROR
+            level = logging.ERROR if failed else logging.INFO
+            self._log(level, f"{span.name} ended", span.end_time or 0, _end_of(span), stamp=stamp)
 
-    def _log(self, event: SpanEvent, stamp: Stamp) -> None:
-        level = logging.ERROR if event.name == "exception" else logging.INFO
+    def _log(
+        self,
+        level: int,
+        text: str,
+        time: int,
+        attributes: dict[str, Any],
+        *,
+        stamp: Stamp,
+        event: SpanEvent | None = None,
+    ) -> None:
         if not self._logger.isEnabledFor(level):
             return
         record = logging.makeLogRecord(
             {
                 "name": self._logger.name,
-                "msg": event.name,
+                "msg": text,
                 "levelno": level,
                 "levelname": logging.getLevelName(level),
-                "created": event.time / 1e9,
-                "msecs": float(event.time // 1_000_000 % 1000),
+                "created": time / 1e9,
+                "msecs": float(time // 1_000_000 % 1000),
             }
         )
         setattr(record, STAMP, stamp)
-        setattr(record, EVENT, event)
-        for key, value in event.attributes.items():
+        if event is not None:
+            setattr(record, EVENT, event)
+        for key, value in attributes.items():
             record.__dict__.setdefault(key, value)
         self._logger.handle(record)
+
+
+def _end_of(span: ReadableSpan) -> dict[str, Any]:
+    """Return what the line at a span's end says: enough to put the tree together again."""
+    said: dict[str, Any] = {
+        "span.name": span.name,
+        "span.kind": span.kind.name,
+        "span.duration_ms": ((span.end_time or 0) - (span.start_time or 0)) / 1_000_000,
+        "span.status": span.status.status_code.name,
+    }
+    if span.status.description:
+        said["span.status_message"] = span.status.description
+    if span.parent is not None and span.parent.is_valid:
+        said["span.parent_span_id"] = ids.format_span_id(span.parent.span_id)
+    return said

@@ -15,53 +15,67 @@ from typing import Any
 
 from tracelog.capture.context import Stamp, current_stamp
 
+ID_NAMES = ("trace_id", "span_id", "trace_flags")
 STAMP = "_tracelog_stamp"
 """The record's attribute: a `Stamp`, or None where there was no span."""
 
 _Factory = Callable[..., logging.LogRecord]
 
 
-class _StampingFactory:
-    """A record factory around the one before it. It is switched off, never unlinked: others may stand on it."""
+class _Switch:
+    """Turns stamping on and off for every factory of ours, wherever it stands among those of others."""
 
-    def __init__(self, previous: _Factory) -> None:
-        self.previous = previous
-        self.active = True
+    active = False
 
-    def __call__(self, name: str | None, *args: Any, **kwargs: Any) -> logging.LogRecord:
-        record = self.previous(name, *args, **kwargs)
+
+def _stamping(previous: _Factory) -> _Factory:
+    """Return a record factory around the one before it. It is switched off, never unlinked: others stand on it."""
+
+    def make_record(  # noqa: PLR0917 - logging's own positions, spelled out: passing *args on costs a tenth of a record
+        name: str | None, level: Any, path: Any, line: Any, msg: Any, args: Any, info: Any,
+        func: Any = None, stack: Any = None, **more: Any,
+    ) -> logging.LogRecord:  # fmt: skip
+        record = previous(name, level, path, line, msg, args, info, func, stack, **more)
         # logging.makeLogRecord builds its shell with the name None; what it revives was stamped elsewhere.
-        if self.active and name is not None:
-            setattr(record, STAMP, current_stamp())
+        if name is not None and _Switch.active:
+            record.__dict__[STAMP] = stamp = current_stamp()
+            if info and stamp is not None:
+                _note_exception(stamp, info)
         return record
 
+    return make_record
 
-_factories: list[_StampingFactory] = []
+
+def _note_exception(stamp: Stamp, info: Any) -> None:
+    """Remember what was logged in which span, so that the span's own `exception` event is not logged again."""
+    from tracelog.capture.exceptions import note_logged
+
+    note_logged(stamp.texts[1], info)
 
 
 def install() -> None:
     """Stamp every record that this process makes from now on. Calling it again changes nothing."""
-    for factory in _factories:
-        factory.active = True
+    _Switch.active = True
     probe = logging.getLogRecordFactory()("tracelog", logging.DEBUG, "", 0, "", (), None)
-    if not hasattr(probe, STAMP):
-        _factories.append(_StampingFactory(logging.getLogRecordFactory()))
-        logging.setLogRecordFactory(_factories[-1])
+    if STAMP not in probe.__dict__:
+        logging.setLogRecordFactory(_stamping(logging.getLogRecordFactory()))
 
 
 def uninstall() -> None:
     """Stop stamping. Record factories that others installed since stay as they are."""
-    for factory in _factories:
-        factory.active = False
+    _Switch.active = False
 
 
 def stamp_of(record: logging.LogRecord) -> Stamp | None:
     """Return a record's stamp; an unstamped record that this thread has just made gets the active span's."""
-    stamp: Stamp | None = record.__dict__.get(STAMP)
-    if stamp is None and STAMP not in record.__dict__ and _made_here(record):
-        stamp = current_stamp()
-        setattr(record, STAMP, stamp)
-    return stamp
+    held = record.__dict__
+    if STAMP in held:
+        stamp: Stamp | None = held[STAMP]
+        return stamp
+    if not _made_here(record):
+        return None
+    held[STAMP] = current_stamp()
+    return stamp_of(record)
 
 
 def _made_here(record: logging.LogRecord) -> bool:
@@ -71,14 +85,20 @@ def _made_here(record: logging.LogRecord) -> bool:
 class TraceContextFilter(logging.Filter):
     """Stamp the records that pass one handler or logger, and give them `trace_id`, `span_id` and `trace_flags`.
 
-    The attributes are hex text for `%(trace_id)s` and for formatters that print all extras. They are left out where
-    there is no span, and never replace a value that the caller gave.
+    The attributes are hex text for `%(trace_id)s` and for formatters that print all extras. They never replace a value
+    that the caller gave. Where there is no span they are left out or, with a `default`, hold that: a plain
+    `logging.Formatter` with `%(trace_id)s` cannot do without, and `default="-"` is for it.
     """
 
+    def __init__(self, name: str = "", *, default: str | None = None) -> None:
+        super().__init__(name)
+        self._default = None if default is None else (default, default, default)
+
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, stamped."""
+        """Let every record pass, stamped; a `name`, as for every logging.Filter, restricts which are stamped."""
         stamp = stamp_of(record)
-        if stamp is not None:
-            for name, text in zip(("trace_id", "span_id", "trace_flags"), stamp.texts, strict=True):
+        texts = stamp.texts if stamp is not None else self._default
+        if texts is not None and super().filter(record):
+            for name, text in zip(ID_NAMES, texts, strict=True):
                 record.__dict__.setdefault(name, text)
         return True

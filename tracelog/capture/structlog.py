@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import Any
 
 from tracelog import ids
-from tracelog.capture.context import Stamp, current_stamp
+from tracelog.capture.context import current_stamp
 from tracelog.capture.exceptions import take_exception
 from tracelog.capture.stdlib import stamp_of
 from tracelog.capture.values import clean, clean_attributes
 from tracelog.model import LEVELS, LogEntry, level_of
 from tracelog.schema import times
 
-_METHOD_LEVELS = {"warn": "WARNING", "exception": "ERROR", "fatal": "CRITICAL", "msg": "INFO"}
+LEVEL_OF_METHOD = {"warn": "WARNING", "exception": "ERROR", "fatal": "CRITICAL", "msg": "INFO"}
 
 
 def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
@@ -27,16 +27,13 @@ def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMappin
     A foreign record that passes `ProcessorFormatter` has the ids of the call that made it. Values that are there
     already are kept.
     """
-    stamp = _stamp_for(event_dict)
+    stamp = stamp_of(event_dict["_record"]) if "_record" in event_dict else current_stamp()
     if stamp is not None:
-        for key, text in zip(("trace_id", "span_id", "trace_flags"), stamp.texts, strict=True):
-            event_dict.setdefault(key, text)
+        texts = stamp.texts
+        event_dict.setdefault("trace_id", texts[0])
+        event_dict.setdefault("span_id", texts[1])
+        event_dict.setdefault("trace_flags", texts[2])
     return event_dict
-
-
-def _stamp_for(event_dict: Mapping[str, Any]) -> Stamp | None:
-    record = event_dict.get("_record")
-    return current_stamp() if record is None else stamp_of(record)
 
 
 def read_event(
@@ -49,7 +46,7 @@ def read_event(
     """Return what an event dict says; its ids are those in it, else those of the active span."""
     held = {key: value for key, value in event_dict.items() if not key.startswith("_")}
     trace_id, span_id, flags = _take_ids(held)
-    level = str(held.pop("level", None) or _METHOD_LEVELS.get(method_name, method_name)).upper()
+    level = str(held.pop("level", None) or LEVEL_OF_METHOD.get(method_name, method_name)).upper()
     exception = take_exception(held)
     moment = _take_time(held)
     name = held.pop("logger", None) or getattr(logger, "name", None)

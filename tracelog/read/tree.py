@@ -18,7 +18,9 @@ _Key = tuple[str, str, str]
 
 def build_trace(trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], linking: Iterable[Span] = ()) -> Trace:
     """Build the tree of one trace; `linking` are spans, of any trace, that have a link into this one."""
-    distinct = sorted({_key(span): span for span in spans}.values(), key=lambda span: (span.start, -span.duration))
+    distinct = sorted(
+        {_key(span): span for span in spans}.values(), key=lambda span: (span.start, -span.duration, _key(span))
+    )
     first = {span.span_id: position for position, span in reversed(list(enumerate(distinct)))}
     lines, events = _split(logs, first)
     parents = _parents(distinct, first)
@@ -63,14 +65,12 @@ def _split(
     ordered = sorted(distinct.values(), key=lambda entry: (entry.time, entry.id))
     lines: dict[str | None, list[LogEntry]] = defaultdict(list)
     events: dict[str, list[SpanEvent]] = defaultdict(list)
-    on_spans = set()
-    for entry in ordered:
-        if entry.is_span_event and entry.span_id is not None and entry.span_id in known:
-            events[entry.span_id].append(SpanEvent(entry.time, entry.event_name or "", entry.attributes))
-            on_spans.add((entry.span_id, entry.event_name, entry.time))
+    mirrored = {(entry.span_id, entry.event_name, entry.time) for entry in ordered if entry.is_span_event}
     for entry in ordered:
         placed = entry.span_id if entry.span_id in known else None
-        if placed is None or not (entry.is_span_event or (entry.span_id, entry.event_name, entry.time) in on_spans):
+        if entry.is_span_event and placed is not None:
+            events[placed].append(SpanEvent(entry.time, entry.event_name or "", entry.attributes))
+        elif entry.is_span_event or (entry.span_id, entry.event_name, entry.time) not in mirrored:
             lines[placed].append(entry)
     return lines, events
 
@@ -78,8 +78,10 @@ def _split(
 def _with_events(span: Span, events: Sequence[SpanEvent]) -> Span:
     if not events:
         return span
-    together = {(event.time, event.name): event for event in (*span.events, *events)}
-    return msgspec.structs.replace(span, events=tuple(together[key] for key in sorted(together)))
+    known = {(event.time, event.name) for event in span.events}
+    added = (event for event in events if (event.time, event.name) not in known)
+    together = sorted((*span.events, *added), key=lambda event: (event.time, event.name))
+    return msgspec.structs.replace(span, events=tuple(together))
 
 
 def _parents(spans: Sequence[Span], first: Mapping[str, int]) -> list[int | None]:

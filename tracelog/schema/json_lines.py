@@ -22,15 +22,16 @@ TIME = ("@timestamp", "timestamp", "time", "ts", "asctime")
 TEXT = ("message", "msg", "event", "body")
 LEVEL = ("level", "levelname", "severity", "log.level")
 LOGGER = ("logger", "log.logger", "name")
-SERVICE = ("service.name", "service", "dd.service")
-TRACE_ID = ("trace_id", "trace.id", "traceId", "otelTraceID", "dd.trace_id", "span.trace_id",
-            "logging.googleapis.com/trace")  # fmt: skip
-SPAN_ID = ("span_id", "span.id", "spanId", "otelSpanID", "dd.span_id", "span.span_id",
-           "logging.googleapis.com/spanId")  # fmt: skip
-FLAGS = ("trace_flags", "otelTraceSampled", "traceFlags")
+SERVICE = ("service.name", "service", "dd.service", "otelServiceName")
+TRACE_ID = ("trace_id", "trace.id", "traceId", "otelTraceID", "span.trace_id", "logging.googleapis.com/trace")
+SPAN_ID = ("span_id", "span.id", "spanId", "otelSpanID", "span.span_id", "logging.googleapis.com/spanId")
+DATADOG_TRACE_ID = ("dd.trace_id",)
+DATADOG_SPAN_ID = ("dd.span_id",)
+FLAGS = ("trace_flags", "otelTraceSampled", "traceFlags", "logging.googleapis.com/trace_sampled")
 EXCEPTION_TYPE = ("exception.type", "error.type")
 EXCEPTION_MESSAGE = ("exception.message", "error.message")
 STACK = ("exception.stacktrace", "error.stack_trace", "exc_info", "exception", "stack_trace")
+_TRUTH = {"true": 1, "false": 0}
 
 _decoder = msgspec.json.Decoder(dict[str, Any])
 _Found = TypeVar("_Found")
@@ -57,7 +58,8 @@ class JsonLineDecoder:
 def _entry(held: dict[str, Any], moment: int, record_id: str) -> LogEntry:
     service = _take(held, SERVICE, _text) or "unknown_service"
     level = _take(held, LEVEL, _level)
-    trace_id = _take(held, TRACE_ID, _trace_id)
+    trace_id = _take(held, TRACE_ID, _trace_id) or _take(held, DATADOG_TRACE_ID, _datadog_trace_id)
+    span_id = _take(held, SPAN_ID, _span_id) or _take(held, DATADOG_SPAN_ID, _datadog_span_id)
     return LogEntry(
         id=record_id,
         time=moment,
@@ -68,7 +70,7 @@ def _entry(held: dict[str, Any], moment: int, record_id: str) -> LogEntry:
         logger=_take(held, LOGGER, _text),
         service=service,
         trace_id=trace_id,
-        span_id=_take(held, SPAN_ID, _span_id),
+        span_id=span_id,
         trace_flags=_take(held, FLAGS, _flags),
         exception=_exception(held),
         resource={"service.name": service},
@@ -108,7 +110,7 @@ def _time(value: Any) -> int | None:
     except ValueError:
         pass
     try:
-        return times.parse_epoch(float(value))
+        return times.parse_epoch(int(value) if str(value).isdecimal() else float(value))
     except ValueError:
         return None
 
@@ -126,9 +128,9 @@ def _body(value: Any) -> Any:
 
 
 def _trace_id(value: Any) -> str | None:
-    """Read hex, Datadog's decimal 64 bits, or Google's `projects/<project>/traces/<hex>`."""
+    """Read hex, a decimal number too long for 64 bits of hex, or Google's `projects/<project>/traces/<hex>`."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:032x}" if 0 < value < 2**128 else None
+        return ids.format_trace_id(value) if 0 < value < 2**128 else None
     text = value.rpartition("/")[2] if isinstance(value, str) else None
     if text and text.isdecimal() and len(text) != ids.TRACE_ID_LENGTH and len(text) > ids.SPAN_ID_LENGTH:
         return _trace_id(int(text))
@@ -137,19 +139,34 @@ def _trace_id(value: Any) -> str | None:
 
 def _span_id(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:016x}" if 0 < value < 2**64 else None
+        return ids.format_span_id(value) if 0 < value < 2**64 else None
     if isinstance(value, str) and value.isdecimal() and len(value) > ids.SPAN_ID_LENGTH:
         return _span_id(int(value))
     return ids.span_id(value)
 
 
+def _datadog_trace_id(value: Any) -> str | None:
+    return _trace_id(_decimal(value))
+
+
+def _datadog_span_id(value: Any) -> str | None:
+    return _span_id(_decimal(value))
+
+
+def _decimal(value: Any) -> Any:
+    """Read Datadog's 64 bits, which it writes in decimal; its 128 bits are 32 characters of hex."""
+    is_decimal = isinstance(value, str) and value.isdecimal() and len(value) != ids.TRACE_ID_LENGTH
+    return int(value) if is_decimal else value
+
+
 def _flags(value: Any) -> int | None:
-    if isinstance(value, bool):
-        return int(value)
-    try:
-        return int(value, 16) if isinstance(value, str) else None
-    except ValueError:
-        return int(value.lower() == "true") if value.lower() in ("true", "false") else None
+    """Read two hex digits, a number, or whether the trace is sampled."""
+    if isinstance(value, str):
+        try:
+            value = _TRUTH[value.lower()] if value.lower() in _TRUTH else int(value, 16)
+        except ValueError:
+            return None
+    return int(value) if isinstance(value, int) and 0 <= value <= 0xFF else None  # noqa: PLR2004 - one byte
 
 
 def _exception(held: dict[str, Any]) -> ExceptionInfo | None:

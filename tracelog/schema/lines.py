@@ -1,83 +1,176 @@
-"""The names under which a formatter prints a log entry, one flat JSON object a line.
+"""The names under which a formatter prints a log entry, one flat JSON object a line. A schema is a table of names.
 
-otel  timestamp, level, logger, message, service.name, trace_id, span_id, trace_flags; attributes beside them
-ecs   the Elastic Common Schema, dotted: @timestamp, log.level, message, trace.id, span.id, service.name, error.*
+otel     OpenTelemetry's logs data model: timestamp, level, message, trace_id, span_id, trace_flags (2 hex characters)
+ecs      the Elastic Common Schema, dotted: @timestamp, log.level, message, trace.id, span.id, service.name, error.*
+datadog  dd.trace_id and dd.span_id as Datadog's tracers write them: 64 bits as decimal text, or 128 bits as hex
+gcp      Cloud Logging's special fields: severity, logging.googleapis.com/trace, /spanId, /trace_sampled (boolean);
+         the trace is `projects/<project>/traces/<hex>` where GOOGLE_CLOUD_PROJECT names one
 
-Keys without a value are left out. An attribute never takes the place of a core field: it moves to
-`attributes.<key>`.
+Keys without a value are left out, and so is the place in the code, which the store keeps. An attribute never takes
+the place of a core field: it moves to `attributes.<key>`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from tracelog.errors import ConfigurationError
-from tracelog.model import LogEntry
+from tracelog.model import ExceptionInfo, LogEntry
 from tracelog.schema import times
 
 ECS_VERSION = "8.11.0"
+PLACE = ("code.file.path", "code.line.number", "code.function.name")
+"""Where in the code a line stands."""
 
-Line = Callable[[LogEntry], dict[str, Any]]
-
-
-def otel_line(entry: LogEntry) -> dict[str, Any]:
-    """Return an entry under the names of the OpenTelemetry logs data model."""
-    exception = entry.exception
-    return _line(
-        entry,
-        {
-            "timestamp": times.format_iso(entry.time),
-            "level": entry.severity_text,
-            "logger": entry.logger,
-            "message": entry.body,
-            "event.name": entry.event_name,
-            "service.name": entry.service,
-            "trace_id": entry.trace_id,
-            "span_id": entry.span_id,
-            "trace_flags": None if entry.trace_flags is None else f"{entry.trace_flags:02x}",
-            "exception.type": exception and exception.type,
-            "exception.message": exception and exception.message,
-            "exception.stacktrace": exception and exception.stacktrace,
-        },
-    )
+Ids = tuple[str, str, str]
+"""Trace id, span id and flags as 32, 16 and 2 hex characters."""
+_MOST_SPELLED = 1024
+SpellIds = Callable[[str, str, str], tuple[str | bool, ...]]
 
 
-def ecs_line(entry: LogEntry) -> dict[str, Any]:
-    """Return an entry under the names of the Elastic Common Schema."""
-    exception = entry.exception
-    return _line(
-        entry,
-        {
-            "@timestamp": times.format_iso(entry.time),
-            "log.level": entry.severity_text and entry.severity_text.lower(),
-            "message": entry.body,
-            "ecs.version": ECS_VERSION,
-            "log.logger": entry.logger,
-            "event.action": entry.event_name,
-            "service.name": entry.service,
-            "trace.id": entry.trace_id,
-            "span.id": entry.span_id,
-            "error.type": exception and exception.type,
-            "error.message": exception and exception.message,
-            "error.stack_trace": exception and exception.stacktrace,
-        },
-    )
+def _as_it_is(text: str) -> str:
+    return text
 
 
-_SCHEMAS: dict[str, Line] = {"ecs": ecs_line, "otel": otel_line}
+class LineSchema:
+    """The names of one schema, and how its ids and levels are spelled. A line begins with time, level and message."""
+
+    def __init__(
+        self,
+        *,
+        ids: tuple[str, ...],
+        spell_ids: SpellIds,
+        spell_level: Callable[[str], str] = _as_it_is,
+        time: str = "timestamp",
+        level: str = "level",
+        message: str = "message",
+        logger: str = "logger",
+        event: str = "event.name",
+        service: str = "service.name",
+        exception: tuple[str, str, str] = ("exception.type", "exception.message", "exception.stacktrace"),
+        constants: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.time, self.level, self.message, self.logger = time, level, message, logger
+        self.event, self.service = event, service
+        self._ids, self._spell_ids, self._spell_level = ids, spell_ids, spell_level
+        self._exception, self._constants = exception, constants
+        self._reserved = frozenset((time, level, message, logger, event, service, *ids, *exception, *constants))
+        self._spelled: dict[Ids, dict[str, str | bool]] = {}
+
+    def core(self, time: str, level: str | None, logger: str | None, message: Any, service: str) -> dict[str, Any]:
+        """Begin a line. `time`: RFC 3339."""
+        line: dict[str, Any] = {self.time: time}
+        if level is not None:
+            line[self.level] = self._spell_level(level)
+        if message is not None:
+            line[self.message] = message
+        if self._constants:
+            line.update(self._constants)
+        if logger is not None:
+            line[self.logger] = logger
+        line[self.service] = service
+        return line
+
+    def add_ids(self, line: dict[str, Any], ids: Ids) -> None:
+        """Add the ids of a span, whose spelling is remembered, for lines of one span come together."""
+        spelled = self._spelled.get(ids)
+        if spelled is None:
+            if len(self._spelled) >= _MOST_SPELLED:
+                self._spelled.clear()
+            named = zip(self._ids, self._spell_ids(*ids), strict=True)
+            spelled = self._spelled[ids] = {name: text for name, text in named if text != ""}
+        line.update(spelled)
+
+    def add_exception(self, line: dict[str, Any], exception: ExceptionInfo) -> None:
+        """Add what is known of an exception."""
+        said = (exception.type, exception.message, exception.stacktrace)
+        line.update((key, text) for key, text in zip(self._exception, said, strict=True) if text is not None)
+
+    def add_attributes(self, line: dict[str, Any], attributes: Mapping[str, Any]) -> None:
+        """Add attributes, those that bear a core field's name under another."""
+        if self._reserved.isdisjoint(attributes):
+            line.update(attributes)
+            return
+        for key, value in attributes.items():
+            line[f"attributes.{key}" if key in self._reserved else key] = value
+
+    def line(self, entry: LogEntry) -> dict[str, Any]:
+        """Return a log entry as a line."""
+        line = self.core(times.format_iso(entry.time), entry.severity_text, entry.logger, entry.body, entry.service)
+        if entry.event_name is not None:
+            line[self.event] = entry.event_name
+        if entry.trace_id is not None:
+            flags = "00" if entry.trace_flags is None else f"{entry.trace_flags:02x}"
+            self.add_ids(line, (entry.trace_id, entry.span_id or "", flags))
+        if entry.exception is not None:
+            self.add_exception(line, entry.exception)
+        self.add_attributes(line, {key: value for key, value in entry.attributes.items() if key not in PLACE})
+        return line
 
 
-def line_schema(name: str) -> Line:
-    """Return the function that prints a schema. Raise ConfigurationError for an unknown name."""
-    if name not in _SCHEMAS:
-        raise ConfigurationError(f"unknown schema {name!r} (expected one of {', '.join(_SCHEMAS)})")
-    return _SCHEMAS[name]
+def _otel_ids(trace_id: str, span_id: str, flags: str) -> tuple[str | bool, ...]:
+    return trace_id, span_id, flags
 
 
-def _line(entry: LogEntry, core: dict[str, Any]) -> dict[str, Any]:
-    line = {key: value for key, value in core.items() if value is not None}
-    for key, value in entry.attributes.items():
-        if not key.startswith("code."):
-            line[f"attributes.{key}" if key in core else key] = value
-    return line
+def _ecs_ids(trace_id: str, span_id: str, _flags: str) -> tuple[str | bool, ...]:
+    return trace_id, span_id
+
+
+def _datadog_ids(trace_id: str, span_id: str, _flags: str) -> tuple[str | bool, ...]:
+    high, low = trace_id[:16], trace_id[16:]
+    return trace_id if high.strip("0") else str(int(low, 16)), str(int(span_id, 16)) if span_id else ""
+
+
+def _gcp_ids(trace_id: str, span_id: str, flags: str) -> tuple[str | bool, ...]:
+    project = os.environ.get("GOOGLE_CLOUD_PROJECT")
+    trace = f"projects/{project}/traces/{trace_id}" if project else trace_id
+    return trace, span_id, bool(int(flags, 16) & 1)
+
+
+_GCP_SEVERITIES = {"WARN": "WARNING", "FATAL": "CRITICAL"}
+
+SCHEMAS = {
+    "otel": LineSchema(ids=("trace_id", "span_id", "trace_flags"), spell_ids=_otel_ids),
+    "ecs": LineSchema(
+        time="@timestamp",
+        level="log.level",
+        logger="log.logger",
+        event="event.action",
+        ids=("trace.id", "span.id"),
+        spell_ids=_ecs_ids,
+        spell_level=str.lower,
+        exception=("error.type", "error.message", "error.stack_trace"),
+        constants={"ecs.version": ECS_VERSION},
+    ),
+    "datadog": LineSchema(
+        level="status",
+        logger="logger.name",
+        service="dd.service",
+        ids=("dd.trace_id", "dd.span_id"),
+        spell_ids=_datadog_ids,
+        spell_level=str.lower,
+        exception=("error.kind", "error.message", "error.stack"),
+    ),
+    "gcp": LineSchema(
+        time="time",
+        level="severity",
+        ids=(
+            "logging.googleapis.com/trace",
+            "logging.googleapis.com/spanId",
+            "logging.googleapis.com/trace_sampled",
+        ),
+        spell_ids=_gcp_ids,
+        spell_level=lambda level: _GCP_SEVERITIES.get(level, level),
+        exception=("exception.type", "exception.message", "stack_trace"),
+    ),
+}
+
+
+def line_schema(name: str) -> LineSchema:
+    """Return a schema by its name. Raise ConfigurationError for an unknown one."""
+    if name not in SCHEMAS:
+        raise ConfigurationError(f"unknown schema {name!r} (expected one of {', '.join(SCHEMAS)})")
+    return SCHEMAS[name]

@@ -100,7 +100,7 @@ class _Http(msgspec.Struct):
 
 
 class _Span(msgspec.Struct, omit_defaults=True, kw_only=True):
-    timestamp: str | float = field(name="@timestamp")
+    timestamp: str | int | float = field(name="@timestamp")
     data_stream: DataStream | None = None
     trace_id: str
     span_id: str
@@ -119,8 +119,8 @@ class _Span(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class _Log(msgspec.Struct, omit_defaults=True, kw_only=True):
-    timestamp: str | float = field(name="@timestamp")
-    observed_timestamp: str | float | None = None
+    timestamp: str | int | float = field(name="@timestamp")
+    observed_timestamp: str | int | float | None = None
     data_stream: DataStream | None = None
     trace_id: str | None = None
     span_id: str | None = None
@@ -317,7 +317,8 @@ def parse_timestamp(value: str | float) -> int:
     the millisecond) unless it has six digits, in which case both readings agree. A number is in ms.
     """
     if not isinstance(value, str):
-        return round(value * 1_000_000)
+        whole, fraction = divmod(value, 1)  # apart, for a float does not hold this many digits
+        return int(whole) * 1_000_000 + round(fraction * 1_000_000)
     milliseconds, _, nanoseconds = value.partition(".")
     if milliseconds.isdecimal():
         return int(milliseconds) * 1_000_000 + int(nanoseconds or 0)

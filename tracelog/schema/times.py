@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 from decimal import Decimal
+from functools import lru_cache
 
 SECOND = 1_000_000_000
 _ISO = re.compile(
@@ -15,7 +16,7 @@ _ISO = re.compile(
 )
 LATEST = 2**63
 """The first time, in ns, that 64 bits no longer hold; it lies in the year 2262."""
-_LAST_SECOND = 253_402_300_799  # of the year 9999
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 and 9999
 
 
 def parse_iso(text: str) -> int:
@@ -43,12 +44,24 @@ def format_iso(time: int, *, digits: int | None = None) -> str:
     `digits` of the second's fraction; without it as many as are known, in threes: 3, 6 or 9.
     """
     seconds, nanoseconds = divmod(time, SECOND)
-    fraction = f"{nanoseconds:09d}"
     if digits is None:
-        digits = 3 if fraction.endswith("000000") else 6 if fraction.endswith("000") else 9
-    moment = datetime.fromtimestamp(min(max(seconds, -62_135_596_800), _LAST_SECOND), timezone.utc)
-    written = moment.replace(tzinfo=None).isoformat()  # strftime does not pad the years before 1000
-    return f"{written}.{fraction[:digits]}Z" if digits else f"{written}Z"
+        digits = 9 if nanoseconds % 1_000 else 6 if nanoseconds % 1_000_000 else 3
+    if not digits:
+        return f"{_format_second(seconds)}Z"
+    return f"{_format_second(seconds)}.{str(SECOND + nanoseconds)[1 : digits + 1]}Z"
+
+
+def format_created(seconds: float) -> str:
+    """Return seconds since the epoch, as `time.time` gives them, as RFC 3339 with the six digits that a float knows."""
+    second, microsecond = divmod(round(seconds * 1e6), 1_000_000)
+    return f"{_format_second(second)}.{str(1_000_000 + microsecond)[1:]}Z"
+
+
+@lru_cache(maxsize=64)
+def _format_second(seconds: int) -> str:
+    """Return a whole second, the same for the many times within it; beyond datetime's years, the nearest it has."""
+    moment = datetime.fromtimestamp(min(max(seconds, _FIRST_SECOND), _LAST_SECOND), timezone.utc)
+    return moment.replace(tzinfo=None).isoformat()  # strftime does not pad the years before 1000
 
 
 def parse_epoch(value: float) -> int:

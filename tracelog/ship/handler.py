@@ -11,6 +11,7 @@ from typing import Any
 
 from tracelog.capture.record import read_record
 from tracelog.resource import detect_resource
+from tracelog.schema.otel import Destination
 from tracelog.ship.emit import emit
 from tracelog.ship.pipeline import Stats
 from tracelog.ship.sender import EXIT_TIMEOUT, is_sending, sender_for
@@ -23,6 +24,8 @@ class StoreHandler(logging.Handler):
     `store`: a URL, a ready Store, or None for `TRACELOG_STORE`; `service`: `service.name`, else from `OTEL_*`.
     `options` are those of Elasticsearch: `dataset`, `namespace`, `api_key`, `ca_certs`, `ssl_fingerprint`.
     """
+
+    flushOnClose = False  # noqa: N815 - logging.shutdown, dictConfig's too, need not wait: the sender outlives the handler
 
     def __init__(
         self,
@@ -44,6 +47,11 @@ class StoreHandler(logging.Handler):
     def flush(self, timeout: float = EXIT_TIMEOUT) -> None:
         """Wait until all records are stored, for at most `timeout` seconds."""
         self._sender.flush(timeout)
+
+    @property
+    def destination(self) -> tuple[str, Destination]:
+        """Where the records go: the store's URL, and the dataset and namespace in it."""
+        return self._sender.url, self._sender.pipeline.destination
 
     def stats(self) -> Stats:
         """Return what was emitted, stored, refused and lost, and what waits."""

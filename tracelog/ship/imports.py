@@ -150,7 +150,7 @@ def _decoded(lines: Iterator[bytes], report: ImportReport) -> Iterator[tuple[Seq
         except _BROKEN_OFF as error:
             report.add_damage(number, f"the file breaks off: {error}")
             return
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             report.add_damage(number, str(error))
 
 

@@ -50,7 +50,8 @@ class Pipeline:
 
     def reset(self) -> None:
         """Begin anew with empty books: at the start, and in a forked child."""
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler or a finaliser that logs may run in the middle of `put`.
+        self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._queue: deque[Document] = deque()
         self.in_flight: Sequence[Document] = ()
@@ -58,6 +59,7 @@ class Pipeline:
         self._emitted = self._stored = self._duplicates = self._refused = 0
         self._lost_queue_full = self._lost_at_close = 0
         self.retries = self.encode_errors = 0
+        self._out_of_order = 0
         self._closed = False
         self._flushing = 0
         prefix = secrets.token_hex(8)
@@ -74,14 +76,14 @@ class Pipeline:
             if self._closed:
                 self._lost_at_close += 1
                 return
+            idle = not self._queue
             self._queue.append(document)
-            waiting = len(self._queue)
-            if waiting > self._capacity:
+            if len(self._queue) > self._capacity:
                 self._queue.popleft()
                 self._lost_queue_full += 1
-            if waiting in {1, BATCH}:
+            if idle or len(self._queue) == BATCH:
                 self._changed.notify_all()
-        if waiting == 1:
+        if idle:
             self._wake(self)
 
     def take(self, linger: float) -> Sequence[Document]:
@@ -96,12 +98,18 @@ class Pipeline:
             return self.in_flight
 
     def settle(self, result: WriteResult) -> None:
-        """Book what became of the batch that was taken; what is to be sent again goes back to the front."""
+        """Book what became of the batch that was taken; what is to be sent again goes back to the front.
+
+        After `close` there is no again: it is `lost_at_close`.
+        """
         with self._lock:
             self._stored += result.stored
             self._duplicates += result.duplicates
             self._refused += len(result.refused)
-            self._queue.extendleft(reversed(result.again))
+            again = () if self._closed else result.again
+            self._lost_at_close += len(result.again) - len(again)
+            self._queue.extendleft(reversed(again))
+            self._out_of_order = self._out_of_order + len(self.in_flight) - len(again) if again else 0
             self.in_flight = ()
             self._changed.notify_all()
 
@@ -110,24 +118,32 @@ class Pipeline:
         self.settle(WriteResult(0, 0, again=self.in_flight))
 
     def flush(self, timeout: float) -> bool:
-        """Wait until all that was emitted before this call is settled; False when `timeout` seconds ran out."""
+        """Wait until all that was emitted before this call is settled; False when `timeout` seconds ran out.
+
+        Where some of a batch go again, others have overtaken them and say nothing about what came before.
+        """
         with self._lock:
             target = self._emitted
+
+            def settled() -> bool:
+                return self._emitted - self._waiting() - self._out_of_order >= target
+
             self._flushing += 1
             self._changed.notify_all()
-            done = self._changed.wait_for(lambda: self._emitted - self._waiting() >= target, timeout=timeout)
-            self._flushing -= 1
-            return done
+            try:
+                self._changed.wait_for(lambda: self._closed or settled(), timeout=timeout)
+            finally:
+                self._flushing -= 1
+            return settled()
 
-    def close(self) -> int:
-        """Take nothing more; return how many documents are given up, which the books call `lost_at_close`."""
+    def close(self) -> None:
+        """Take nothing more, and give up what is queued; the books call it `lost_at_close`."""
         with self._lock:
-            lost = len(self._queue)
             self._closed = True
-            self._lost_at_close += lost
+            self._lost_at_close += len(self._queue)
             self._queue.clear()
+            self._out_of_order = 0
             self._changed.notify_all()
-            return lost
 
     @property
     def stats(self) -> Stats:

@@ -31,7 +31,7 @@ class StoreRenderer:
     ) -> None:
         self._sender = sender_for(store, **options)
         self._resource = detect_resource(service)
-        self._line = line_schema(schema)
+        self._line = line_schema(schema).line
 
     def __call__(self, logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> str:
         """Store an event and return its line."""

@@ -19,6 +19,7 @@ from tracelog.errors import StoreError, StoreUnavailableError
 from tracelog.schema.otel import Destination
 from tracelog.ship.pipeline import Pipeline, Stats
 from tracelog.store import Store, open_store, resolve_destination, resolve_url
+from tracelog.store.forks import no_fork
 
 LINGER = 0.3
 """How long a document waits for others to share its batch, s."""
@@ -36,17 +37,26 @@ def is_sending() -> bool:
 
 
 class Sender:
-    """Ships what is put into its pipeline. Opening the store, and every word with it, is left to the thread."""
+    """Ships what is put into its pipeline. Opening the store, and every word with it, is left to the thread.
 
-    def __init__(self, open_target: Callable[[], Store], url: str, destination: Destination) -> None:
+    `owns_store`: whether the store is closed when the sender is.
+    """
+
+    def __init__(
+        self, open_target: Callable[[], Store], url: str, destination: Destination, *, owns_store: bool
+    ) -> None:
         self.url = url
         self.pipeline = Pipeline(destination, self._ensure_thread)
         self._open_target = open_target
+        self._owns_store = owns_store
+        self._store: Store | None = None
         self.reset()
 
     def reset(self) -> None:
         """Forget thread and connection: at the start, and in a forked child."""
-        self._store: Store | None = None
+        if self._store is not None:
+            _inherited.append(self._store)
+        self._store = None
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._stop = threading.Event()
@@ -62,10 +72,10 @@ class Sender:
         if self.pipeline.stats.waiting:
             self.flush(timeout)
         self._stop.set()
-        lost = self.pipeline.close()
+        self.pipeline.close()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=1.0)
-        lost += self.pipeline.stats.waiting
+        lost = self.stats.lost_at_close + self.stats.waiting
         if lost:
             self._say(f"{lost} documents could not be sent to {self.url} before the process ended")
 
@@ -75,14 +85,17 @@ class Sender:
         return self.pipeline.stats
 
     def _ensure_thread(self, _pipeline: Pipeline) -> None:
-        with self._starting:
+        if self._stop.is_set() or not self._starting.acquire(blocking=False):
+            return  # closed, or being started: by another thread, or by this one, which a signal handler interrupts
+        try:
             if self._thread is None or not self._thread.is_alive():
                 thread = threading.Thread(target=self._run, name="tracelog-sender", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError:  # the interpreter is shutting down; what waits is counted by close
-                    return
+                thread.start()
                 self._thread = thread
+        except RuntimeError:  # the interpreter is shutting down; what waits is counted by close
+            return
+        finally:
+            self._starting.release()
 
     def _run(self) -> None:
         _sending.active = True
@@ -91,7 +104,7 @@ class Sender:
             while self.pipeline.take(LINGER):
                 self._send()
         finally:
-            if self._store is not None:
+            if self._store is not None and self._owns_store:
                 self._store.close()
 
     def _send(self) -> None:
@@ -116,7 +129,8 @@ class Sender:
 
     def _target(self) -> Store:
         if self._store is None:
-            self._store = self._open_target()
+            with no_fork:
+                self._store = self._open_target()
         return self._store
 
     def _complain(self, message: str) -> None:
@@ -146,6 +160,9 @@ def _suppress_instrumentation() -> None:
 
     context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
 
+
+_inherited: list[Store] = []
+"""Stores of the parent, whose connections a forked child must neither use nor close."""
 
 _senders: dict[Hashable, Sender] = {}
 _registry = threading.Lock()
@@ -180,7 +197,7 @@ def sender_for(
         target = lambda: open_store(url, **options)  # noqa: E731 - a name would say no more
     with _registry:
         if key not in _senders:
-            _senders[key] = Sender(target, url, destination)
+            _senders[key] = Sender(target, url, destination, owns_store=not isinstance(store, Store))
         return _senders[key]
 
 

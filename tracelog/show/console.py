@@ -29,6 +29,8 @@ _WRAPPED = 6
 _CROPPED_LEVELS = (None, "DEBUG", "INFO")
 _DURATION_WIDTH = 8
 _LABEL_WIDTH = 24
+_NAME_WIDTH = 20
+"""What the guides of the deepest spans leave of the label to their names."""
 _REFERENCE_WIDTH = 56
 _WIDE = 140
 """From this width on, a table has its ids beside the figures."""
@@ -69,6 +71,7 @@ class _Painter:
         self.trace = trace
         self.width = max(console.width, 60)
         self.bar_width = min(max(self.width // 4, 16), 64)
+        self.levels = max((self._label_width - _NAME_WIDTH) // len(PIPE), 1)
         self.start = top.span.start if top else trace.start
         self.total = max(top.span.duration if top else trace.duration, 1)
         self.unplaced_announced = False
@@ -76,7 +79,7 @@ class _Painter:
     def header(self) -> Iterator[Text]:
         trace, root = self.trace, self.trace.root
         title = f"{root.name}  {root.service}" if root else "no span of this trace is stored"
-        yield Text(text.escape(title), style="bold", overflow="fold")
+        yield _cropped(Text(text.escape(title), style="bold"), self.width)
         length = text.duration(trace.duration)
         if root and root.duration != trace.duration:
             length = f"{text.duration(root.duration)} (all of the trace {length})"
@@ -176,10 +179,8 @@ class _Painter:
         arrow = INCOMING if row.incoming else OUTGOING
         line.append(f"{arrow} {'linked from' if row.incoming else 'links to'} trace {link.trace_id}", style="blue")
         line.append(f" span {link.span_id}  {text.attributes(link.attributes)}", style="dim")
-        fitted = _fitted(line, self.width - 12 if row.more else self.width)
-        if row.more:
-            fitted.append(f" (+{row.more} more)")
-        return fitted
+        more = f" (+{row.more} more)" if row.more else ""
+        return _cropped(line, self.width - len(more)).append(more)
 
     def _at(self, time: int, guides: tuple[bool, ...]) -> Text:
         """Begin a row within a span: the guides, and the time since the start of the axis."""
@@ -195,7 +196,8 @@ class _Painter:
         return line.append(" " * (prefix.cell_len - line.cell_len))
 
     def _guides(self, guides: tuple[bool, ...], *, joint: bool = False) -> str:
-        """Return the guides left of a row; with `joint` the last of them branches off to it."""
+        """Return the guides left of a row, as many as there is room for; with `joint` the last one branches off."""
+        guides = guides[: self.levels]
         if not guides:
             return ""
         above = "".join(PIPE if followed else BLANK for followed in guides[:-1])
@@ -206,10 +208,11 @@ class _Painter:
     def _folded(self, prefix: Text, said: Text, below: Text, rows: int) -> Iterator[Text]:
         """Yield a text behind its prefix, folded into at most so many rows, the last cropped."""
         room = max(self.width - prefix.cell_len, 20)
+        if len(said) > rows * room:  # measuring a long text costs more than showing its beginning
+            said = said[: rows * room].append(ELLIPSIS, style="dim")
         for number in range(rows):
-            fits = said.cell_len <= room
-            if fits or number == rows - 1:
-                yield prefix + (said if fits else _fitted(said, room))
+            if said.cell_len <= room or number == rows - 1:
+                yield prefix + _cropped(said, room)
                 return
             cut = _break_at(said.plain, room)
             yield prefix + said[:cut]
@@ -268,7 +271,7 @@ def print_operations(console: Console, rows: Iterable[Operation]) -> None:
 
 def print_matches(console: Console, matches: Iterable[Match]) -> None:
     """Print where an id was found as a table."""
-    table = _Table(console, "found in", ("documents",), "trace")
+    table = _Table(console, "found in", ("count",), "trace")
     for match in matches:
         label = Text(text.escape(f"{match.field} = {match.value}"))
         table.print(label, (f"{match.count:,}",), match.trace_id)
@@ -305,14 +308,16 @@ def _operation_label(name: str, described: str, service: str) -> Text:
 
 def _fitted(line: Text, width: int) -> Text:
     """Return a text in exactly the given width, cropped with an ellipsis or filled with blanks."""
+    cropped = _cropped(line, width)
+    return cropped.append(" " * (width - cropped.cell_len))
+
+
+def _cropped(line: Text, width: int) -> Text:
+    """Return a text in at most the given width, cropped with an ellipsis."""
     if line.cell_len <= width:
-        line.append(" " * (width - line.cell_len))
         return line
     kept = set_cell_size(line.plain, width - cell_len(ELLIPSIS)).rstrip()
-    cropped = line[: len(kept)]
-    cropped.append(ELLIPSIS, style="dim")
-    cropped.append(" " * (width - cropped.cell_len))
-    return cropped
+    return line[: len(kept)].append(ELLIPSIS, style="dim")
 
 
 def service_style(service: str) -> str:

@@ -13,6 +13,10 @@ from tracelog.store.query import attribute_text
 
 _PLAIN = re.compile(r"[ -~]*")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_MINUTE = 60 * times.SECOND
+_UNITS = (
+    ("d", 1440 * _MINUTE), ("h", 60 * _MINUTE), ("m", _MINUTE), ("s", times.SECOND), ("ms", 1_000_000), ("µs", 1_000)
+)  # fmt: skip
 _UNSAFE_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 ASCII_FALLBACK = "tracelog.ascii_fallback"
@@ -49,11 +53,11 @@ def _escape(character: str) -> str:
 
 
 def duration(nanoseconds: int) -> str:
-    """Return a duration with three digits that matter: `850 µs`, `12.3 ms`, `8.12 s`, `2 m 05 s`."""
-    if nanoseconds >= 60 * times.SECOND:
-        minutes, rest = divmod(nanoseconds, 60 * times.SECOND)
+    """Return a duration with three digits that matter: `850 µs`, `12.3 ms`, `8.12 s`, `2 m 05 s`, `1.25 h`."""
+    if _MINUTE <= nanoseconds < 10 * _MINUTE:
+        minutes, rest = divmod(nanoseconds, _MINUTE)
         return f"{minutes} m {rest // times.SECOND:02d} s"
-    for unit, size in (("s", times.SECOND), ("ms", 1_000_000), ("µs", 1_000)):
+    for unit, size in _UNITS:
         if nanoseconds >= size:
             value = nanoseconds / size
             return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"  # noqa: PLR2004 - digits

@@ -159,6 +159,7 @@ class ElasticsearchStore(Store):
             yield from answers.in_order(kept, lambda span: span.start)
 
     def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
+        """Yield log entries by time. Text is looked for in bodies of text and in event names, not in structures."""
         pattern = words_pattern(query.text) if query.text else None
         hits = self._search.pages(self._logs, queries.search_logs(query))
         found = self._decoded(hits, lambda hit: otel.decode_log(hit.source, hit.id))

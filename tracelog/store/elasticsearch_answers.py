@@ -32,10 +32,11 @@ class Failure(msgspec.Struct):
     type: str = ""
     reason: str | None = None
     caused_by: Failure | None = None
+    root_cause: list[Failure] = []
 
     def __str__(self) -> str:
         """Say in one line what failed and, where that is known, the first cause of it."""
-        first = self
+        first = next(iter(self.root_cause), self)
         while first.caused_by:
             first = first.caused_by
         cause = "" if first.reason in (None, self.reason) else f" ({first.reason})"
@@ -132,7 +133,7 @@ def in_order(found: Iterable[tuple[str, _Dated]], time: Callable[[_Dated], int])
 def totals(spans: Iterable[Hit], lines: Mapping[str, int]) -> dict[str, Totals]:
     """Sum up spans, given as columns, by trace; `lines` are the log records of each."""
     found: dict[str, Totals] = {}
-    for hit in spans:
+    for hit in {hit.id: hit for hit in spans}.values():  # one that was sent again after a rollover counts once
         trace_id = hit.column("trace_id")
         start, duration = otel.parse_timestamp(hit.column("@timestamp")), max(hit.column("duration") or 0, 0)
         so_far = found.get(trace_id) or Totals(0, lines.get(trace_id, 0), 0, start, start)

@@ -6,7 +6,7 @@ so that none of it is read as syntax. Absent and empty are the same: writers lea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracelog.model import LEVEL_BY_TEXT, LEVELS
@@ -26,7 +26,8 @@ _SERVICE = "service.name"
 _RESOURCE_SERVICE = "resource.attributes.service.name"
 _NANOSECONDS = "strict_date_optional_time_nanos"
 _LAST_MOMENT = 2**63 - 1  # of `date_nanos`: in the year 2262
-_SHORT_WORD = 2
+_TELLING_WORDS = 8
+_LONGEST_WORD = 64  # characters; the pattern of a longer one may cost the cluster more to compile than it allows
 
 BY_TIME: Body = {
     "@timestamp": {
@@ -115,7 +116,7 @@ def find_attribute(value: str) -> Body:
 
 def find_words(text: str) -> Body:
     """Build the search for the latest lines that may say the words of a text; the reader then decides."""
-    return _latest(_says(text), ["trace_id", "@timestamp", "body.text"])
+    return _latest(_says(text), ["trace_id", "@timestamp", "body.text", "event_name"])
 
 
 def group_operations(
@@ -169,6 +170,7 @@ def ranked_span(
     }
 
 
+_NOTHING: Body = {"match_none": {}}
 _ROOT: Sequence[Body] = (
     {"bool": {"must_not": [{"exists": {"field": "parent_span_id"}}]}},
     {"terms": {"parent_span_id": ["", "0" * 16]}},
@@ -235,23 +237,22 @@ def _severity(lowest: int) -> list[Body]:
 
 
 def _says(text: str) -> list[Body]:
-    """Match lines that have every word of a text, perhaps as a part of a longer term.
+    """Match lines that have the longest words of a text: the reader then looks for all of them in sequence.
 
-    The standard analyzer keeps `redis.TimeoutError` and `3.14` whole, so a word is also looked for within terms. Short
-    words are on nearly every line and left to the reader, unless there are no others.
+    The standard analyzer keeps `redis.TimeoutError` and `3.14` whole, so a word is also looked for within terms. A
+    span event says its name.
     """
-    telling = [word for word in words(text) if len(word) > _SHORT_WORD]
-    if not telling:
-        return [{"match_phrase": {"body.text": text}}]
-    return [
-        _any_of(
-            [
-                {"match_phrase": {"body.text": word}},
-                {"wildcard": {"body.text": {"value": f"*{word}*", "case_insensitive": True}}},
-            ]
-        )
-        for word in telling
-    ]
+    telling = sorted(set(words(text)), key=lambda word: (-len(word), word))[:_TELLING_WORDS]
+    choices = [_any_of([{"match_phrase": {"body.text": word}}, *_within_terms(word.lower())]) for word in telling]
+    return choices or [_NOTHING]
+
+
+def _within_terms(word: str) -> Iterator[Body]:
+    boundary = "[^a-zA-Z0-9_]"  # nothing that a letter may match as well, or patterns grow beyond what is allowed
+    rest = f"({boundary}.*)?" if len(word) <= _LONGEST_WORD else ".*"
+    pattern = f"(.*{boundary})?{word[:_LONGEST_WORD]}{rest}"
+    for field in ("body.text", "event_name"):
+        yield {"regexp": {field: {"value": pattern, "case_insensitive": True}}}
 
 
 def _per_trace(query: Body, most: int) -> Body:

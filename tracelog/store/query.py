@@ -140,8 +140,8 @@ def severity_of(level: str | None) -> int | None:
 
 def attribute_text(value: Any) -> str:
     """Return an attribute's value as the text that it is compared as, the same on every store."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if isinstance(value, bool | float):
+        return msgspec.json.encode(value).decode()  # as it stands in the document: `true`, `1e20`
     return str(value)
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import msgspec
 
@@ -27,6 +28,7 @@ from tracelog.schema import otel
 from tracelog.schema.otel import Document
 from tracelog.store import sqlite_schema
 from tracelog.store.base import Refusal, Store, Totals, TraceContents, WriteResult
+from tracelog.store.forks import before_fork, no_fork
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
 from tracelog.store.terms import id_terms, matches_attributes, rough_pattern, values_of, words_pattern
 
@@ -35,6 +37,20 @@ _VARIABLES = 500
 _Decoded = TypeVar("_Decoded")
 _inherited: list[sqlite3.Connection] = []
 """Connections of the parent that a forked child must neither use nor close."""
+_stores: WeakSet[SQLiteStore] = WeakSet()
+
+
+def _close_writers() -> None:
+    """Leave a child nothing to inherit that writes.
+
+    SQLite takes the locks of an inherited connection for the child's own, of which the system knows nothing: the
+    parent then removes the write-ahead log that the child goes on writing to (https://sqlite.org/howtocorrupt.html).
+    """
+    for store in list(_stores):
+        store._close_writer()  # noqa: SLF001 - the stores of this module
+
+
+before_fork.append(_close_writers)
 
 
 class SQLiteStore(Store):
@@ -45,20 +61,22 @@ class SQLiteStore(Store):
         self.url = f"sqlite:{path}"
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._writer: sqlite3.Connection | None = None
         self._owner = os.getpid()
+        _stores.add(self)
 
     def setup(self) -> list[str]:
         """Create the file and its tables where they are absent."""
-        with _translated(self.path):
-            connection = self._connect(create=True)
+        with no_fork, _translated(self.path):
+            connection = self._connect_writer()
             with _transaction(connection):
                 sqlite_schema.ensure(connection)
         return [f"{self.path}: ready"]
 
     def write(self, documents: Sequence[Document]) -> WriteResult:
         """Store a batch in one transaction."""
-        with _translated(self.path):
-            connection = self._connect(create=True)
+        with no_fork, _translated(self.path):
+            connection = self._connect_writer()
             spans, logs, refused = _rows(documents)
             with _transaction(connection):
                 sqlite_schema.ensure(connection)
@@ -70,11 +88,13 @@ class SQLiteStore(Store):
 
     def close(self) -> None:
         """Close the connections of all threads."""
-        if os.getpid() == self._owner:
+        with no_fork:
+            self._forget_parent()
+            self._close_writer()
             for connection in self._connections:
                 connection.close()
-        self._connections = []
-        self._local = threading.local()
+            self._connections = []
+            self._local = threading.local()
 
     def operations(
         self, *, service: str | None = None, since: Time | None = None, until: Time | None = None
@@ -241,19 +261,35 @@ class SQLiteStore(Store):
 
     def _select(self, statement: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         with _translated(self.path):
-            for row in self._connect(create=False).execute(statement, values):  # noqa: UP028 - a cursor has a close
+            for row in self._connect().execute(statement, values):  # noqa: UP028 - a cursor has a close
                 yield row
 
-    def _connect(self, *, create: bool) -> sqlite3.Connection:
-        """Return this thread's connection; a forked child opens its own."""
+    def _connect_writer(self) -> sqlite3.Connection:
+        """Return the connection that all threads write with, in turn: each holds `no_fork`."""
+        self._forget_parent()
+        if self._writer is None:
+            self._writer = sqlite_schema.connect(self.path, create=True, busy_ms=_BUSY_MS)
+            sqlite_schema.prepare(self._writer)
+        return self._writer
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _forget_parent(self) -> None:
         if os.getpid() != self._owner:
             _inherited.extend(self._connections)
-            self._owner, self._connections, self._local = os.getpid(), [], threading.local()
+            if self._writer is not None:  # forked without Python's hooks
+                _inherited.append(self._writer)
+            self._owner, self._connections, self._local, self._writer = os.getpid(), [], threading.local(), None
+
+    def _connect(self) -> sqlite3.Connection:
+        """Return the connection that this thread reads with; a forked child opens its own."""
+        self._forget_parent()
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite_schema.connect(self.path, create=create, busy_ms=_BUSY_MS)
-            if create:
-                sqlite_schema.prepare(connection)
+            connection = sqlite_schema.connect(self.path, create=False, busy_ms=_BUSY_MS)
             self._local.connection = connection
             self._connections.append(connection)
         return connection
@@ -373,7 +409,7 @@ def _json_text(value: str) -> str:
 def _one_per_trace(matches: list[Match]) -> list[Match]:
     """Keep, for each trace, the field that holds the value most often."""
     best: dict[str, Match] = {}
-    for match in matches:
+    for match in sorted(matches, key=lambda match: (match.trace_id, match.field)):
         if match.trace_id not in best or match.count > best[match.trace_id].count:
             best[match.trace_id] = match
     return list(best.values())

@@ -9,9 +9,12 @@ are logged. A second call replaces what the first one set up and leaves alone wh
 
 from __future__ import annotations
 
+import functools
 import logging
+import os
 import sys
 from collections.abc import Mapping
+from logging.config import DictConfigurator
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -31,60 +34,106 @@ if TYPE_CHECKING:
 
 Console = Literal["pretty", "json"]
 
+_OWN_LOGGERS = ("tracelog", "tracelog.span_events")
 _logger = logging.getLogger("tracelog")
-_own_handlers: list[logging.Handler] = []
+own_handlers: list[logging.Handler] = []
+"""What the last call put on the root."""
 
 
 def configure(
     service: str | None = None,
     store: str | Store | None = None,
-    level: int | str = "INFO",
+    level: int | str | None = None,
     console: bool | Console | None = None,  # noqa: FBT001 - False is the natural word for none
     *,
-    schema: str = "otel",
+    schema: str | None = None,
     spans: bool = True,
     events: bool = True,
     **options: Any,
 ) -> None:
     """Set up stdlib logging, structlog and the SDK's tracer provider, in one call.
 
-    `console`: `pretty`, `json`, or False for none; None chooses `pretty` on a terminal; all on stderr. `schema`
-    names the keys of console JSON: `otel` or `ecs`. `spans`: store the SDK's spans; `events`: log their events.
-    `service` and `options` are as for `StoreHandler`. Raise ConfigurationError for values that cannot work, before
-    anything is changed.
+    `level`: else `TRACELOG_LEVEL`, else INFO. `console`: `pretty`, `json`, or False for none; else `TRACELOG_CONSOLE`
+    (`off` for none), else `pretty` on a terminal and `json` elsewhere; always on stderr. `schema` names the keys of
+    console JSON: `otel`, `ecs`, `datadog` or `gcp`; else `TRACELOG_SCHEMA`, else `otel`. `spans`: store the SDK's
+    spans; `events`: log their events. `service` and `options` are as for `StoreHandler`. Raise ConfigurationError for
+    values that cannot work, before anything is changed.
     """
-    line_schema(schema)
-    if isinstance(level, str) and not isinstance(logging.getLevelName(level.upper()), int):
-        raise ConfigurationError(f"unknown level {level!r} (expected for example INFO)")
+    chosen_level = _level(os.environ.get("TRACELOG_LEVEL", "INFO") if level is None else level)
+    chosen_schema = schema or os.environ.get("TRACELOG_SCHEMA", "otel")
+    line_schema(chosen_schema)
     name = service or _service_of_provider()
     handlers: list[logging.Handler] = [StoreHandler(store, service=name, **options)]
-    if console is not False:
-        handlers.append(_console_handler(console, schema, name))
+    handlers += _console_handlers(
+        os.environ.get("TRACELOG_CONSOLE") if console is None else console, chosen_schema, name
+    )
     install()
-    _replace_handlers(handlers, level.upper() if isinstance(level, str) else level)
+    _survive_dict_config()
+    _replace_handlers(handlers, chosen_level)
     _configure_structlog()
     if spans or events:
         _configure_provider(name, store, options, spans=spans, events=events)
 
 
+def _level(level: int | str) -> int | str:
+    if isinstance(level, str) and not isinstance(logging.getLevelName(level.upper()), int):
+        raise ConfigurationError(f"unknown level {level!r} (expected for example INFO)")
+    return level.upper() if isinstance(level, str) else level
+
+
+def _survive_dict_config() -> None:
+    """Let the store's handler outlive a later `dictConfig`, which takes every handler off the root.
+
+    What is replaced is the method that every way to `dictConfig` ends in, so that `from logging.config import
+    dictConfig` in an application makes no difference. The console's handler is left to the new configuration.
+    """
+    original = DictConfigurator.configure
+    if hasattr(original, "__wrapped__"):
+        return
+
+    @functools.wraps(original)
+    def configure_and_restore(configurator: DictConfigurator) -> None:
+        original(configurator)
+        _restore_handlers()
+
+    DictConfigurator.configure = configure_and_restore  # type: ignore[method-assign, assignment]
+
+
+def _restore_handlers() -> None:
+    root = logging.getLogger()
+    stored = {handler.destination for handler in root.handlers if isinstance(handler, StoreHandler)}
+    for handler in own_handlers:
+        if isinstance(handler, StoreHandler) and handler.destination not in stored:
+            root.addHandler(handler)
+    for name in _OWN_LOGGERS:
+        logging.getLogger(name).disabled = False  # disable_existing_loggers means those of the application
+
+
 def _replace_handlers(handlers: list[logging.Handler], level: int | str) -> None:
     root = logging.getLogger()
-    for handler in _own_handlers:
+    for handler in own_handlers:
         root.removeHandler(handler)
         handler.close()
-    _own_handlers[:] = handlers
+    own_handlers[:] = handlers
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(level)
 
 
-def _console_handler(console: bool | Console | None, schema: str, service: str | None) -> logging.Handler:  # noqa: FBT001 - the public parameter, passed on
-    handler = logging.StreamHandler(sys.stderr)
+def _console_handlers(
+    console: bool | str | None,  # noqa: FBT001 - the public parameter, passed on
+    schema: str,
+    service: str | None,
+) -> list[logging.Handler]:
+    """Return the handler that prints on stderr, or none."""
+    if console in (False, "off"):
+        return []
     if console not in (None, True, "pretty", "json"):
         raise ConfigurationError(f"unknown console {console!r} (expected pretty, json or False)")
+    handler = logging.StreamHandler(sys.stderr)
     pretty = console == "pretty" or (console != "json" and sys.stderr.isatty())
     handler.setFormatter(PrettyFormatter(service=service) if pretty else JsonFormatter(schema=schema, service=service))
-    return handler
+    return [handler]
 
 
 def _configure_structlog() -> None:
@@ -110,6 +159,9 @@ def _configure_structlog() -> None:
     )
 
 
+_left_alone: set[type] = set()
+"""The foreign providers that were warned of."""
+
 _own_processors: WeakKeyDictionary[TracerProvider, dict[str, SpanProcessor]] = WeakKeyDictionary()
 
 
@@ -123,7 +175,9 @@ def _configure_provider(
         return  # stamping needs the API alone; without the SDK there are no spans to store
     provider = _provider(service)
     if not isinstance(provider, TracerProvider):
-        _logger.warning("spans are not stored: the tracer provider %s is not the SDK's", type(provider).__name__)
+        if type(provider) not in _left_alone:
+            _left_alone.add(type(provider))
+            _logger.warning("spans are not stored: the tracer provider %s is not the SDK's", type(provider).__name__)
         return
     own = _own_processors.setdefault(provider, {})
     if events and "events" not in own:

@@ -1,0 +1,1 @@
+"""The tests of what the call knew: ids, values and exceptions on records, events and spans."""

@@ -1,0 +1,130 @@
+"""Span events as log records: one each, at the event's own time, under the span that had it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Sampler
+from opentelemetry.trace import Tracer
+
+from tracelog import JsonFormatter, SpanEventLogger, TraceContextFilter
+from tracelog.capture.record import read_record
+from tracelog.model import LogEntry
+
+from .telemetry import NOW, SPAN, TRACE, Printed, RecordList, make_tracer
+
+RESOURCE = {"service.name": "shop"}
+EVENT = NOW + 1
+
+
+@pytest.fixture
+def kept() -> Iterator[RecordList]:
+    """What the logger of the test receives."""
+    logger, kept = logging.getLogger("tests.span_events"), RecordList()
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    logger.addHandler(kept)
+    yield kept
+    logger.removeHandler(kept)
+
+
+def logging_tracer(sampler: Sampler | None = None) -> Tracer:
+    processor = SpanEventLogger("tests.span_events")
+    return make_tracer(processor, sampler=sampler) if sampler else make_tracer(processor)
+
+
+def event_entry(event: str, time: int, attributes: dict[str, Any]) -> LogEntry:
+    return LogEntry(
+        time=time,
+        observed_time=time,
+        body=event,
+        event_name=event,
+        severity_number=9,
+        severity_text="INFO",
+        logger="tests.span_events",
+        service="shop",
+        trace_id=TRACE,
+        span_id=SPAN,
+        trace_flags=1,
+        attributes=attributes,
+        resource=RESOURCE,
+    )
+
+
+def test_each_event_is_one_record_with_its_own_time_and_attributes(kept: RecordList) -> None:
+    with logging_tracer().start_as_current_span("checkout") as span:
+        span.add_event("cache.miss", {"key": "cart:7"}, timestamp=EVENT)
+        span.add_event("cache.fill", timestamp=EVENT + 2)
+        assert kept.records == []
+    assert [read_record(record, RESOURCE) for record in kept.records] == [
+        event_entry("cache.miss", EVENT, {"key": "cart:7"}),
+        event_entry("cache.fill", EVENT + 2, {}),
+    ]
+
+
+def test_attributes_named_like_those_of_a_record_neither_raise_nor_get_lost(kept: RecordList) -> None:
+    clashing: dict[str, Any] = {
+        "name": "a",
+        "msg": "b",
+        "args": "c",
+        "levelno": 1,
+        "message": "d",
+        "exc_info": "e",
+        "created": 0,
+    }
+    clashing |= {"trace_id": "f", "asctime": "g", "taskName": "h", "stack_info": "i"}
+    with logging_tracer().start_as_current_span("checkout") as span:
+        span.add_event("clash", clashing, timestamp=EVENT)
+    (record,) = kept.records
+    assert read_record(record, RESOURCE) == event_entry("clash", EVENT, clashing)
+    assert logging.Formatter("%(name)s %(levelname)s %(message)s").format(record) == "tests.span_events INFO clash"
+
+
+def test_the_record_of_an_event_is_formatted_as_any_other(kept: RecordList) -> None:
+    printed = Printed(JsonFormatter(service="shop"))
+    plain = Printed(logging.Formatter("%(asctime)s %(trace_id)s %(key)s", "%H:%M"))
+    plain.addFilter(TraceContextFilter())
+    with logging_tracer().start_as_current_span("checkout") as span:
+        span.add_event("cache.miss", {"key": "cart:7"}, timestamp=EVENT)
+    printed.handle(kept.records[0])
+    plain.handle(kept.records[0])
+    line = (
+        '{"timestamp":"2026-04-19T14:23:01.200000001Z","level":"INFO","message":"cache.miss",'
+        '"logger":"tests.span_events","service.name":"shop","event.name":"cache.miss",'
+        f'"trace_id":"{TRACE}","span_id":"{SPAN}","trace_flags":"01","key":"cart:7"}}'
+    )
+    assert printed.lines == [line]
+    assert plain.text.endswith(f" {TRACE} cart:7\n")
+
+
+def test_an_exception_is_an_event_of_level_error(kept: RecordList) -> None:
+    with pytest.raises(KeyError), logging_tracer().start_as_current_span("checkout"):
+        raise KeyError("order.id")
+    (entry,) = (read_record(record, RESOURCE) for record in kept.records)
+    assert (entry.event_name, entry.level, entry.severity_number) == ("exception", "ERROR", 17)
+    assert entry.attributes["exception.type"] == "KeyError"
+    assert entry.attributes["exception.message"] == "'order.id'"
+    assert entry.attributes["exception.stacktrace"].endswith("KeyError: 'order.id'\n")
+
+
+def test_the_events_of_an_unsampled_span_are_not_logged(kept: RecordList) -> None:
+    with logging_tracer(ALWAYS_OFF).start_as_current_span("checkout") as span:
+        span.add_event("cache.miss")
+    assert kept.records == []
+
+
+def test_the_level_of_the_logger_decides_which_events_are_logged(kept: RecordList) -> None:
+    logging.getLogger("tests.span_events").setLevel(logging.ERROR)
+    with logging_tracer().start_as_current_span("checkout") as span:
+        span.add_event("cache.miss")
+        span.record_exception(KeyError("order.id"))
+    assert [record.getMessage() for record in kept.records] == ["exception"]
+
+
+def test_a_span_without_events_logs_nothing(kept: RecordList) -> None:
+    with logging_tracer().start_as_current_span("checkout"):
+        pass
+    assert kept.records == []

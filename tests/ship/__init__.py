@@ -1,0 +1,1 @@
+"""The tests of the way from a log call to the store."""

@@ -1,0 +1,108 @@
+"""A store in memory that answers as it is told: away, busy, refusing, or well."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+from tracelog.model import LogEntry, Match, Operation, Span
+from tracelog.schema.otel import Destination, Document, decode_log
+from tracelog.ship.pipeline import Pipeline, Stats
+from tracelog.store.base import Refusal, Store, Totals, TraceContents, WriteResult
+
+Answer = Exception | Callable[[Sequence[Document]], WriteResult]
+
+
+def log_documents(*numbers: int) -> list[Document]:
+    return [Document(f"d{number:04d}", "logs", b"{}") for number in numbers]
+
+
+def make_pipeline(capacity: int = 1000) -> Pipeline:
+    """Make a pipeline that nobody empties but the test."""
+    return Pipeline(Destination(), lambda _: None, capacity)
+
+
+def assert_balanced(stats: Stats) -> None:
+    """Hold the books against the equation that they promise."""
+    accounted = stats.stored + stats.duplicates + stats.refused + stats.lost_queue_full + stats.lost_at_close
+    assert stats.emitted == accounted + stats.waiting, stats
+
+
+def books(emitted: int, **rest: int) -> Stats:
+    """Return the books in which nothing happened but what is named."""
+    return Stats(**{**dict.fromkeys(Stats._fields, 0), "emitted": emitted, **rest})
+
+
+class MemoryStore(Store):
+    """Gives each of `answers` to one write, in turn, then stores. `received` are the ids of each batch that came."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.url = "memory:"
+        self.received: list[list[str]] = []
+        self.documents: dict[str, Document] = {}
+        self.closed = False
+        self.answers = deque(answers)
+
+    @property
+    def messages(self) -> list[Any]:
+        """The bodies of the stored records, in the order of their arrival."""
+        return [decode_log(document.body).body for document in self.documents.values() if document.stream == "logs"]
+
+    def write(self, documents: Sequence[Document]) -> WriteResult:
+        self.received.append([document.id for document in documents])
+        if not self.answers:
+            return self.keep(documents)
+        answer = self.answers.popleft()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(documents)
+
+    def keep(self, documents: Sequence[Document]) -> WriteResult:
+        fresh = {document.id: document for document in documents if document.id not in self.documents}
+        self.documents.update(fresh)
+        return WriteResult(len(fresh), len(documents) - len(fresh))
+
+    def part(
+        self, documents: Sequence[Document], refused: Collection[str] = (), again: Collection[str] = ()
+    ) -> WriteResult:
+        """Keep what is not to be refused or sent again."""
+        kept = self.keep([document for document in documents if document.id not in {*refused, *again}])
+        return WriteResult(
+            *kept[:2],
+            [Refusal(document, "bad field") for document in documents if document.id in refused],
+            [document for document in documents if document.id in again],
+        )
+
+    def setup(self) -> list[str]:
+        return []
+
+    def refresh(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+    def operations(self, **_window: Any) -> list[Operation]:
+        self._never_asked()
+
+    def _search_spans(self, *_: Any, **__: Any) -> Iterator[Span]:
+        self._never_asked()
+
+    def _search_logs(self, *_: Any) -> Iterator[LogEntry]:
+        self._never_asked()
+
+    def _contents(self, trace_id: str) -> TraceContents:
+        self._never_asked()
+
+    def _totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
+        self._never_asked()
+
+    def _find_ids(self, *_: Any) -> list[Match]:
+        self._never_asked()
+
+    def _find_value(self, value: str) -> list[Match]:
+        self._never_asked()
+
+    def _never_asked(self) -> NoReturn:
+        raise NotImplementedError("this store is only written to")

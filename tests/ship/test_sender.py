@@ -1,0 +1,230 @@
+"""The thread that empties a pipeline: stores that are away, that refuse, that log themselves, and the end of it all."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from capture.telemetry import make_logger, make_tracer
+from opentelemetry import context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
+
+import tracelog
+from tracelog import StoreHandler, StoreSpanExporter
+from tracelog.errors import ConfigurationError, StoreRejectedError, StoreUnavailableError
+from tracelog.schema.otel import Document
+from tracelog.ship import sender as sender_module
+from tracelog.store import Store
+from tracelog.store.base import WriteResult
+
+from .stores import MemoryStore, assert_balanced, books
+
+AWAY = StoreUnavailableError("memory: away")
+
+
+def bodies(store: Store) -> list[object]:
+    return [entry.body for entry in store.logs()]
+
+
+def test_making_a_handler_opens_nothing_and_starts_nothing(tmp_path: Path) -> None:
+    handlers = [StoreHandler(f"sqlite:{tmp_path}/new.db"), StoreHandler("http://127.0.0.1:9")]
+    assert list(tmp_path.iterdir()) == []
+    assert [handler._sender._thread for handler in handlers] == [None, None]
+
+
+def test_a_url_that_cannot_work_is_refused_at_once() -> None:
+    with pytest.raises(ConfigurationError, match="cannot open the store 'redis://x'"):
+        StoreHandler("redis://x")
+
+
+def test_a_store_that_is_down_at_the_start_gets_everything_later(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:{tmp_path}/later/tracelog.db"
+    handler = StoreHandler(url)
+    logger = make_logger(handler)
+    for number in range(3):
+        logger.info("order %d", number)
+    assert not tracelog.flush(0.05)
+    assert handler.stats().waiting == 3
+    (tmp_path / "later").mkdir()
+    logger.info("order 3")
+    assert tracelog.flush(30)
+    with tracelog.open_store(url) as store:
+        assert bodies(store) == ["order 0", "order 1", "order 2", "order 3"]
+    assert handler.stats()._replace(retries=0) == books(4, stored=4)
+    assert capsys.readouterr().err.startswith(f"tracelog: {url}: unable to open database file (keeps trying; ")
+
+
+def test_an_outage_in_the_middle_costs_neither_a_line_nor_the_order() -> None:
+    store = MemoryStore()
+    store.answers += [store.keep, AWAY, AWAY]
+    handler = StoreHandler(store)
+    logger = make_logger(handler)
+    for number in range(4):
+        logger.info("order %d", number)
+        handler.flush(30)
+    assert store.messages == ["order 0", "order 1", "order 2", "order 3"]
+    assert handler.stats() == books(4, stored=4, retries=2)
+
+
+@pytest.mark.parametrize("error", [StoreRejectedError("no right to write"), RuntimeError("a bug"), OSError("reset")])
+def test_no_error_of_a_store_ends_the_thread(error: Exception) -> None:
+    store = MemoryStore(error)
+    handler = StoreHandler(store)
+    make_logger(handler).info("placed")
+    assert tracelog.flush(30)
+    assert store.messages == ["placed"]
+
+
+def test_a_reply_that_was_lost_is_recognised_when_the_batch_is_sent_again() -> None:
+    def keep_and_fail(batch: Sequence[Document]) -> WriteResult:
+        store.keep(batch)
+        raise StoreUnavailableError("the reply was lost")
+
+    store = MemoryStore(keep_and_fail)
+    handler = StoreHandler(store)
+    make_logger(handler).info("placed")
+    assert tracelog.flush(30)
+    assert store.received == [store.received[0]] * 2
+    assert handler.stats() == books(1, duplicates=1, retries=1)
+
+
+def test_trouble_is_said_once_on_stderr_and_not_at_each_attempt(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = StoreHandler(MemoryStore(*[AWAY] * 5))
+    make_logger(handler).info("placed")
+    assert tracelog.flush(30)
+    assert capsys.readouterr().err == "tracelog: memory: away (keeps trying; 1 documents wait)\n"
+
+
+def test_refused_documents_are_counted_and_the_reason_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    store = MemoryStore(lambda batch: store.part(batch, refused=[batch[0].id]))
+    handler = StoreHandler(store)
+    make_logger(handler).info("placed")
+    assert tracelog.flush(30)
+    assert handler.stats() == books(1, refused=1)
+    assert capsys.readouterr().err == "tracelog: memory: refused 1 documents: bad field\n"
+
+
+def test_a_store_whose_client_logs_and_traces_does_not_feed_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    root, client = logging.getLogger(), logging.getLogger("elastic_transport.transport")
+    tracer_of_client = make_tracer()
+
+    def log_and_keep(batch: Sequence[Document]) -> WriteResult:
+        assert context.get_value(_SUPPRESS_INSTRUMENTATION_KEY)
+        client.debug("POST /_bulk [status:200]")
+        with tracer_of_client.start_as_current_span("POST") as span:
+            exporter.export([span])  # type: ignore[list-item]  # the SDK's span is a readable one
+        return store.keep(batch)
+
+    store = MemoryStore(log_and_keep, log_and_keep)
+    handler, exporter = StoreHandler(store, level="DEBUG"), StoreSpanExporter(store)
+    monkeypatch.setattr(root, "level", logging.DEBUG)
+    root.manager._clear_cache()  # type: ignore[attr-defined]  # levels are remembered
+    root.addHandler(handler)
+    try:
+        logging.getLogger("shop").debug("placed")
+        assert tracelog.flush(30)
+        logging.getLogger("shop").debug("paid")
+        assert tracelog.flush(30)
+    finally:
+        root.removeHandler(handler)
+        monkeypatch.undo()
+        root.manager._clear_cache()  # type: ignore[attr-defined]
+    assert store.messages == ["placed", "paid"]
+    assert handler.stats() == books(2, stored=2)
+
+
+def test_handlers_of_one_destination_share_one_sender(url: str) -> None:
+    assert StoreHandler(url)._sender is StoreHandler(url)._sender
+    assert StoreHandler(url)._sender is not StoreHandler(url, namespace="other")._sender
+
+
+def test_the_store_and_its_address_come_from_the_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACELOG_STORE", url)
+    assert StoreHandler()._sender is StoreHandler(url)._sender
+    assert repr(StoreHandler(level="INFO")) == f"<StoreHandler {url} (INFO)>"
+
+
+def test_shutting_down_sends_what_waits() -> None:
+    store = MemoryStore()
+    handler = StoreHandler(store)
+    make_logger(handler).info("placed")
+    tracelog.shutdown(30)
+    assert store.messages == ["placed"]
+
+
+def test_shutting_down_while_the_store_is_away_is_bounded_counted_and_said(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = StoreHandler(MemoryStore(*[AWAY] * 10_000))
+    logger = make_logger(handler)
+    logger.info("placed")
+    logger.info("paid")
+    tracelog.shutdown(0.02)
+    assert handler.stats()._replace(retries=0) == books(2, lost_at_close=2)
+    assert capsys.readouterr().err.endswith(
+        "tracelog: 2 documents could not be sent to memory: before the process ended\n"
+    )
+
+
+def test_the_thread_ends_with_the_sender_even_when_its_last_batch_failed() -> None:
+    handler = StoreHandler(MemoryStore(*[AWAY] * 10_000))
+    make_logger(handler).info("placed")
+    tracelog.flush(0.01)
+    thread = handler._sender._thread
+    assert thread is not None
+    tracelog.shutdown(0)
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_logging_after_the_shutdown_makes_no_noise_and_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = StoreHandler(MemoryStore())
+    logger = make_logger(handler)
+    tracelog.shutdown(5)
+    threads = threading.active_count()
+    logger.info("too late")
+    handler.flush(30)
+    tracelog.shutdown(5)
+    assert handler.stats() == books(1, lost_at_close=1)
+    assert (capsys.readouterr().err, threading.active_count()) == ("", threads)
+
+
+def test_a_store_that_was_given_is_left_open_and_one_that_was_opened_is_closed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, opened = MemoryStore(), MemoryStore()
+    monkeypatch.setattr(sender_module, "open_store", lambda *_, **__: opened)
+    for target in (given, url):
+        handler = StoreHandler(target)
+        make_logger(handler).info("placed")
+        assert tracelog.flush(30)
+        tracelog.shutdown(30)
+        thread = handler._sender._thread
+        assert thread is not None
+        thread.join(30)
+    assert (given.closed, opened.closed) == (False, True)
+
+
+def test_threads_that_log_at_once_lose_nothing_and_keep_each_its_order(store: Store) -> None:
+    handler = StoreHandler(store)
+    logger = make_logger(handler)
+
+    def work(name: int) -> None:
+        for number in range(200):
+            logger.info("%d", 1000 * name + number)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert tracelog.flush(30)
+    found = [int(str(body)) for body in bodies(store)]
+    assert sorted(found) == [1000 * name + number for name in range(4) for number in range(200)]
+    assert [sorted(line for line in found if line // 1000 == name) for name in range(4)] == [
+        [line for line in found if line // 1000 == name] for name in range(4)
+    ]
+    assert_balanced(handler.stats())

@@ -1,0 +1,165 @@
+"""The timeline as it is printed: snapshots, and the width that nothing may exceed.
+
+Snapshots are written anew where TRACELOG_UPDATE_SNAPSHOTS is set.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from checkout import OTHER, TRACE, checkout, make_line, make_span
+from rich.cells import cell_len
+
+from tracelog.model import ExceptionInfo, LogEntry, Match, Operation, SpanEvent, SpanLink, Trace, TraceSummary
+from tracelog.read.tree import build_trace
+from tracelog.show import console, text
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+MS = 1_000_000
+
+
+def printed(trace: Trace, width: int, *, color: bool = False, top: str | None = None) -> str:
+    out = io.StringIO()
+    shown = console.make_console(out, width=width, color=color)
+    console.print_trace(shown, trace, top=trace.node(top) if top else None)
+    return out.getvalue()
+
+
+def check_snapshot(name: str, found: str) -> None:
+    path = SNAPSHOTS / name
+    if os.environ.get("TRACELOG_UPDATE_SNAPSHOTS"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(found, encoding="utf-8")
+    assert found == path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what the terminal of whoever runs the tests would change."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_timeline_looks_like_its_snapshot(width: int) -> None:
+    check_snapshot(f"checkout-{width}.txt", printed(checkout(), width))
+
+
+def test_a_timeline_with_colour_looks_like_its_snapshot() -> None:
+    check_snapshot("checkout-120-colour.txt", printed(checkout(), 120, color=True))
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    coloured = printed(checkout(), 120, color=True)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == printed(checkout(), 120)
+
+
+def test_a_timeline_that_begins_at_a_span_looks_like_its_snapshot() -> None:
+    check_snapshot("checkout-from-span-80.txt", printed(checkout(), 80, top=checkout().nodes[3].span.span_id))
+
+
+def test_a_trace_of_lines_alone_looks_like_its_snapshot() -> None:
+    check_snapshot("lines-alone-80.txt", printed(build_trace(TRACE, [], checkout().logs), 80))
+
+
+def odd_trace() -> Trace:
+    """Make a trace with all that is long, wide or deep."""
+    wide = "注文を処理する" * 30
+    spans = [
+        make_span(1, None, (0, 9_000_000), wide, "サービス" * 20, links=(SpanLink(OTHER, "1" * 16, {wide: wide}),) * 9)
+    ]
+    spans += [make_span(n, n - 1, (n, 500_000 - n), f"call {n} {wide}", "orders", status="ERROR") for n in range(2, 61)]
+    spans.append(make_span(99, 98, (5, 1), wide, wide, events=(SpanEvent(spans[0].start, wide, {"k": wide}),)))
+    logs: list[LogEntry] = []
+    for n, body in enumerate(
+        ("x" * 10_000, "word " * 2000, wide * 50, "🛒" * 10_000, "\x1b" * 10_000, "a " + "é" * 10_000)
+    ):
+        for severity in (0, 5, 9, 13, 17, 21):
+            raised = ExceptionInfo("KeyError", body, "stack") if severity == 17 else None
+            line: dict[str, Any] = {"severity": severity, "attributes": {wide: body}, "exception": raised}
+            logs += [make_line(span, 5000 + n, f"{severity} {body}", wide, **line) for span in (1, 20, 60, None)]
+    return build_trace(TRACE, spans, logs)
+
+
+@pytest.mark.parametrize("width", [80, 81, 120])
+def test_no_line_is_wider_than_the_terminal_however_wide_long_or_deep_the_trace(width: int) -> None:
+    too_wide = [line for line in printed(odd_trace(), width).splitlines() if cell_len(line) > width]
+    assert too_wide == []
+
+
+def test_the_name_of_a_span_can_be_read_at_any_depth() -> None:
+    rows = printed(odd_trace(), 80).splitlines()
+    assert [n for n in range(2, 61) if not any(f" call {n} 注" in row for row in rows)] == []
+
+
+def test_markup_in_what_users_write_is_printed_as_it_is() -> None:
+    span = make_span(1, None, (0, 9), "[bold]top[/bold]", "[blink]shop[/]")
+    line = make_line(1, 1, "[red]paid[/red] :smile: [link=http://x]", "[b]shop", 13, attributes={"[i]": "[/]"})
+    shown = printed(build_trace(TRACE, [span], [line]), 120)
+    assert "[bold]top[/bold]  [blink]shop[/]" in shown
+    assert "[red]paid[/red] :smile: [link=http://x]  [b]shop  [i]=[/]" in shown
+
+
+def test_where_there_is_only_ascii_everything_is_drawn_in_ascii() -> None:
+    shown = printed(checkout(), 80).encode("ascii", errors=text.ASCII_FALLBACK).decode("ascii")
+    check_snapshot("checkout-80-ascii.txt", shown)
+
+
+def test_lines_are_printed_one_each_whatever_they_hold() -> None:
+    out = io.StringIO()
+    shown = console.make_console(out, width=80, color=False)
+    assert console.print_logs(shown, checkout().logs) == 8
+    check_snapshot("logs.txt", out.getvalue())
+    assert len(out.getvalue().splitlines()) == 8
+
+
+SUMMARIES = [
+    TraceSummary(
+        trace_id=TRACE, service=service, name=name, measure="root", start=checkout().start, duration=540 * MS,
+        trace_duration=540 * MS, span_count=5, log_count=12_345, error_count=errors,
+    )
+    for service, name, errors in (("api-gateway", "POST /checkout", 1), ("注文" * 30, "[red]" + "長い" * 60, 0))
+]  # fmt: skip
+OPERATIONS = [
+    Operation(
+        service="api-gateway", name="POST /checkout" * count, kind="SERVER", count=count, error_count=1, p50=1 * MS,
+        p95=20 * MS, p99=300 * MS, max=4000 * MS, examples={"p50": OTHER, "p95": OTHER, "p99": TRACE},
+    )
+    for count in (1, 1234)
+]  # fmt: skip
+MATCHES = [Match(TRACE, "order.id", "A-1234", 12), Match(OTHER, "message", "x\ny" * 100, 1)]
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_tables_look_like_their_snapshots_and_fit(width: int) -> None:
+    out = io.StringIO()
+    shown = console.make_console(out, width=width, color=False)
+    console.print_slow(shown, SUMMARIES)
+    console.print_operations(shown, OPERATIONS)
+    console.print_matches(shown, MATCHES)
+    check_snapshot(f"tables-{width}.txt", out.getvalue())
+    assert [line for line in out.getvalue().splitlines() if cell_len(line) > width] == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colour_is_for_terminals_alone_and_no_color_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown(out: io.StringIO) -> str:
+        console.print_trace(console.make_console(out, width=80), checkout())
+        return out.getvalue()
+
+    colour = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
+    assert shown(io.StringIO()) == printed(checkout(), 80)
+    assert colour.search(shown(Terminal()))
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not colour.search(shown(Terminal()))

@@ -1,0 +1,83 @@
+"""The order of the rows: a line stands above the calls that came after it, and below those before."""
+
+from __future__ import annotations
+
+from checkout import LINES, SPANS, checkout, make_line, make_span, span_id
+
+from tracelog.model import SpanLink
+from tracelog.read.tree import build_trace
+from tracelog.show.timeline import GUIDES_SHOWN, EventRow, LineRow, LinkRow, Row, SpanRow, timeline_rows
+
+
+def said(row: Row) -> str:
+    if isinstance(row, SpanRow):
+        return f"span {row.node.span.name}"
+    if isinstance(row, LineRow):
+        return f"line {row.entry.message[:17]}"
+    return f"event {row.event.name}" if isinstance(row, EventRow) else f"link {'from' if row.incoming else 'to'}"
+
+
+def test_lines_events_and_calls_stand_within_their_span_in_the_order_of_time() -> None:
+    assert [said(row) for row in timeline_rows(checkout())] == [
+        "span POST /checkout",
+        "link from",
+        "line request received",
+        "span place order",
+        "link to",
+        "line placing order [re",
+        "span SELECT stock",
+        "line stock is reserved",
+        "span charge card",
+        "line the card gateway ",
+        "event retry",
+        "line charge failed",
+        "line unusual: 注文 🛒 \x1b[31"[:22],
+        "span send receipt",
+        "line written by anothe",
+        "line cache is cold",
+    ]
+
+
+def test_a_line_of_the_moment_of_a_call_stands_above_it() -> None:
+    spans = [make_span(1, None, (0, 9), "top", "a"), make_span(2, 1, (5, 1), "call", "a")]
+    rows = timeline_rows(build_trace("f" * 32, spans, [make_line(1, 5, "calling"), make_line(1, 6, "called")]))
+    assert [said(row) for row in rows] == ["span top", "line calling", "span call", "line called"]
+
+
+def test_guides_say_for_each_level_whether_more_of_it_follows() -> None:
+    spans = [make_span(n, parent, (n, 9), str(n), "a") for n, parent in ((1, None), (2, 1), (3, 2), (4, 1))]
+    rows = list(timeline_rows(build_trace("f" * 32, spans, [make_line(3, 3, "deep"), make_line(1, 8, "last")])))
+    assert [(said(row), row.guides) for row in rows] == [
+        ("span 1", ()),
+        ("span 2", (True,)),
+        ("span 3", (True, False)),
+        ("line deep", (True, False, False)),
+        ("span 4", (False,)),
+        ("line last", (False,)),
+    ]
+
+
+def test_only_the_lines_that_are_wanted_are_shown() -> None:
+    rows = timeline_rows(checkout(), lambda entry: entry.level == "ERROR")
+    assert [row.entry for row in rows if isinstance(row, LineRow)] == [LINES[3]]
+
+
+def test_a_timeline_may_begin_at_a_span_and_holds_nothing_of_its_surroundings() -> None:
+    trace = checkout()
+    rows = [said(row) for row in timeline_rows(trace, top=trace.node(SPANS[3]))]
+    assert rows == ["span charge card", "line the card gateway ", "event retry", "line charge failed"]
+
+
+def test_of_many_links_the_first_are_shown_and_the_others_counted() -> None:
+    links = tuple(SpanLink("e" * 32, span_id(n)) for n in range(1, 8))
+    span = make_span(1, None, (0, 9), "drain", "worker", links=links)
+    _, *rows = timeline_rows(build_trace("f" * 32, [span], []))
+    assert rows == [
+        LinkRow(link, incoming=False, more=3 * (n == 3), guides=(False,)) for n, link in enumerate(links[:4])
+    ]
+
+
+def test_spans_of_any_depth_are_rows_and_the_deepest_stand_below_each_other() -> None:
+    spans = [make_span(n + 1, n or None, (n, 9), str(n), "a") for n in range(3000)]
+    depths = [len(row.guides) for row in timeline_rows(build_trace("f" * 32, spans, []))]
+    assert depths == [min(depth, GUIDES_SHOWN) for depth in range(3000)]

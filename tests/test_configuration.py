@@ -1,0 +1,251 @@
+"""The one call: what it sets up, what it leaves alone, and what a second call replaces."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from logging.config import DictConfigurator, dictConfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from capture.telemetry import RecordList, make_provider
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import NoOpTracerProvider
+from opentelemetry.util._once import Once
+
+import tracelog
+from tracelog import StoreHandler
+from tracelog.capture.pretty import PrettyFormatter
+from tracelog.capture.stdlib import uninstall
+from tracelog.errors import ConfigurationError
+from tracelog.ship import sender
+from tracelog.store import Store, open_store
+
+configure = tracelog.configure
+configure_module = sys.modules["tracelog.configuration"]
+
+
+@pytest.fixture(autouse=True)
+def _own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test a process that nobody has configured, as far as that goes."""
+    root, factory = logging.getLogger(), logging.getLogRecordFactory()
+    handlers, level = root.handlers[:], root.level
+    for module, name, fresh in (
+        (configure_module, "own_handlers", []),
+        (configure_module, "_left_alone", set()),
+        (sender, "_senders", {}),
+        (trace, "_TRACER_PROVIDER", None),
+        (trace, "_TRACER_PROVIDER_SET_ONCE", Once()),
+    ):
+        monkeypatch.setattr(module, name, fresh)
+    monkeypatch.setattr(DictConfigurator, "configure", DictConfigurator.configure)  # put back what it was
+    for name in ("STORE", "LEVEL", "CONSOLE", "SCHEMA"):
+        monkeypatch.delenv(f"TRACELOG_{name}", raising=False)
+    monkeypatch.delenv("OTEL_SERVICE_NAME", raising=False)
+    monkeypatch.delenv("OTEL_RESOURCE_ATTRIBUTES", raising=False)
+    structlog.reset_defaults()
+    yield
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.shutdown()
+    sender.shutdown(timeout=5)
+    structlog.reset_defaults()
+    uninstall()
+    logging.setLogRecordFactory(factory)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The URL of an embedded store that does not exist yet."""
+    return f"sqlite:{tmp_path}/tracelog.db"
+
+
+def own_handlers() -> list[logging.Handler]:
+    """Return the root's handlers that are not pytest's."""
+    return [handler for handler in logging.getLogger().handlers if type(handler).__module__.split(".")[0] != "_pytest"]
+
+
+def processors(provider: TracerProvider) -> list[str]:
+    return [type(processor).__name__ for processor in provider._active_span_processor._span_processors]
+
+
+def stored(url: str) -> Store:
+    assert tracelog.flush(30)
+    return open_store(url)
+
+
+def test_one_call_leads_stdlib_structlog_and_spans_into_one_store(url: str) -> None:
+    configure("orders", url, console=False)
+    with trace.get_tracer("shop").start_as_current_span("checkout") as span:
+        logging.getLogger("shop").info("from stdlib")
+        structlog.get_logger("shop").info("from structlog", items=3)
+        span.add_event("cache.miss")
+    with stored(url) as store:
+        (kept,) = store.spans(service="orders")
+        found = store.trace(kept.trace_id)
+    assert [(line.body, line.service, line.span_id) for line in found.logs_of(kept)] == [
+        ("from stdlib", "orders", kept.span_id),
+        ("from structlog", "orders", kept.span_id),
+    ]
+    assert [event.name for event in found.spans[0].events] == ["cache.miss"]
+
+
+def test_handlers_of_others_stay_and_its_own_are_replaced(url: str) -> None:
+    root, theirs = logging.getLogger(), RecordList()
+    root.addHandler(theirs)
+    configure("orders", url, console="json")
+    first = own_handlers()
+    configure("orders", url, level="WARNING", console=False)
+    second = own_handlers()
+    assert [type(handler) for handler in first] == [RecordList, StoreHandler, logging.StreamHandler]
+    assert [type(handler) for handler in second] == [RecordList, StoreHandler]
+    assert second[0] is theirs
+    assert second[1] is not first[1]
+    assert root.level == logging.WARNING
+
+
+def test_calling_it_twice_stores_each_line_and_span_once(url: str) -> None:
+    configure("orders", url, console=False)
+    configure("orders", url, console=False)
+    with trace.get_tracer("shop").start_as_current_span("checkout") as span:
+        logging.getLogger("shop").info("placed")
+        span.add_event("cache.miss")
+    with stored(url) as store:
+        assert [entry.message for entry in store.logs()] == ["placed", "cache.miss"]
+        assert [found.name for found in store.spans()] == ["checkout"]
+
+
+def test_the_handler_of_the_store_outlives_a_later_dict_config(url: str) -> None:
+    configure("orders", url, console=False)
+    dictConfig({"version": 1, "disable_existing_loggers": False, "root": {"level": "INFO"}})
+    logging.getLogger("shop").info("placed")
+    with stored(url) as store:
+        assert [entry.body for entry in store.logs()] == ["placed"]
+
+
+def test_what_is_not_said_comes_from_the_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"STORE": url, "LEVEL": "warning", "CONSOLE": "off"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"TRACELOG_{name}", value)
+    configure("orders")
+    assert [repr(handler) for handler in own_handlers()] == [f"<StoreHandler {url} (NOTSET)>"]
+    assert logging.getLogger().level == logging.WARNING
+
+
+def test_a_second_call_with_another_store_sends_logs_and_spans_there(url: str, tmp_path: Path) -> None:
+    other = f"sqlite:{tmp_path}/other.db"
+    for target in (url, other):
+        configure("orders", target, console=False)
+        with trace.get_tracer("shop").start_as_current_span(f"to {Path(target).stem}"):
+            logging.getLogger("shop").info("to %s", Path(target).stem)
+    for target, name in ((url, "to tracelog"), (other, "to other")):
+        with stored(target) as store:
+            assert [entry.body for entry in store.logs()] == [name]
+            assert [span.name for span in store.spans()] == [name]
+
+
+def test_a_provider_that_is_there_gets_its_processors_once_and_names_the_service(url: str) -> None:
+    provider = make_provider(service="theirs")
+    trace.set_tracer_provider(provider)
+    configure(store=url, console=False)
+    configure(store=url, console=False)
+    assert trace.get_tracer_provider() is provider
+    assert processors(provider) == ["SpanEventLogger", "SimpleSpanProcessor"]
+    logging.getLogger("shop").info("placed")
+    with stored(url) as store:
+        assert [entry.service for entry in store.logs()] == ["theirs"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"spans": False}, ["SpanEventLogger"]),
+        ({"events": False}, ["SimpleSpanProcessor"]),
+        ({"spans": False, "events": False}, []),
+    ],
+)
+def test_spans_and_their_events_can_be_left_out(url: str, options: dict[str, Any], expected: list[str]) -> None:
+    provider = make_provider()
+    trace.set_tracer_provider(provider)
+    configure("orders", url, console=False, **options)
+    assert processors(provider) == expected
+
+
+def test_a_foreign_provider_is_left_alone_with_one_warning(url: str) -> None:
+    foreign, said = NoOpTracerProvider(), RecordList()
+    trace.set_tracer_provider(foreign)
+    logging.getLogger("tracelog").addHandler(said)
+    try:
+        configure("orders", url, console=False)
+        configure("orders", url, console=False)
+    finally:
+        logging.getLogger("tracelog").removeHandler(said)
+    assert trace.get_tracer_provider() is foreign
+    warning = "spans are not stored: the tracer provider NoOpTracerProvider is not the SDK's"
+    assert [record.getMessage() for record in said.records] == [warning]
+
+
+def test_structlog_is_left_alone_where_somebody_has_configured_it(url: str) -> None:
+    structlog.configure(processors=[structlog.processors.JSONRenderer()])
+    before = structlog.get_config()["processors"]
+    configure("orders", url, console=False)
+    assert structlog.get_config()["processors"] is before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"level": "LOUD"}, "unknown level 'LOUD'"),
+        ({"schema": "xml"}, "unknown schema 'xml'"),
+        ({"console": "green"}, "unknown console 'green'"),
+        ({"store": "redis://x"}, "cannot open the store 'redis://x'"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_changed(options: dict[str, Any], message: str) -> None:
+    def state() -> list[Callable[..., Any] | object]:
+        root = logging.getLogger()
+        return [root.handlers[:], root.level, logging.getLogRecordFactory(), trace._TRACER_PROVIDER, sender._senders]
+
+    before = state()
+    with pytest.raises(ConfigurationError, match=message):
+        configure("orders", **options)
+    assert state() == before
+    assert not structlog.is_configured()
+
+
+@pytest.mark.parametrize("level", ["debug", "DEBUG", 10])
+def test_a_level_is_a_name_in_any_case_or_a_number(url: str, level: int | str) -> None:
+    configure("orders", url, level, console=False)
+    assert logging.getLogger().level == logging.DEBUG
+
+
+def test_the_console_prints_json_in_the_schema_that_was_asked_for(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("orders", url, console="json", schema="ecs")
+    logging.getLogger("shop").info("placed")
+    printed = capsys.readouterr()
+    line = json.loads(printed.err)
+    assert (line["message"], line["log.level"], line["service.name"], printed.out) == ("placed", "info", "orders", "")
+
+
+def test_the_console_is_for_people_where_that_was_asked_for(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("orders", url, console="pretty")
+    assert isinstance(own_handlers()[-1].formatter, PrettyFormatter)
+    logging.getLogger("shop").info("placed")
+    assert "placed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("terminal", "formatter"), [(True, "PrettyFormatter"), (False, "JsonFormatter")])
+@pytest.mark.parametrize("console", [None, True])
+def test_the_console_chooses_by_whether_a_person_is_reading(
+    url: str, monkeypatch: pytest.MonkeyPatch, *, console: bool | None, terminal: bool, formatter: str
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    configure("orders", url, console=console)
+    assert type(own_handlers()[-1].formatter).__name__ == formatter

@@ -1,0 +1,206 @@
+"""Files of every sort and damage into the store: what is good is stored once, what is not is counted."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from otlp_lines import logs_line, record, span, spans_line
+
+from tracelog.cli import run
+from tracelog.errors import InputError
+from tracelog.schema.otel import Destination
+from tracelog.ship.imports import ImportReport, Tally, import_file
+from tracelog.store import Store, open_store
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+EVENT = {"timeUnixNano": "1776608581200000005", "name": "retry"}
+SPANS = spans_line("shop", span(TRACE, 1, None, 9, "GET /", events=[EVENT]), span(TRACE, 2, 1, 5, "call"))
+LOGS = logs_line("shop", record(TRACE, 1, 1, "tick"), record(TRACE, 1, 1, "tick"), record(TRACE, 2, 2, "tock"))
+LINE = (
+    json.dumps({"time": "2026-04-19T14:23:01.203Z", "message": "said as JSON", "trace_id": TRACE, "level": "info"})
+    + "\n"
+)
+WHOLE = ImportReport(spans=Tally(2), span_events=Tally(1), logs=Tally(4))
+EXPECTED = "expected OTLP/JSON lines (resourceSpans, resourceLogs) or JSON log lines with a time"
+
+Import = Callable[..., ImportReport]
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Store]:
+    with open_store(f"sqlite:{tmp_path}/import.db") as store:
+        yield store
+
+
+@pytest.fixture
+def imported(tmp_path: Path, embedded: Store) -> Import:
+    """Import what is given, by way of a file, and return the report."""
+
+    def import_content(content: str | bytes, name: str = "file.jsonl") -> ImportReport:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return import_file(str(path), embedded, Destination())
+
+    return import_content
+
+
+def bodies(store: Store) -> list[str]:
+    return [entry.message for entry in store.logs()]
+
+
+def test_spans_their_events_and_lines_of_both_sorts_are_stored(imported: Import, embedded: Store) -> None:
+    assert imported(SPANS + LINE + "\n" + LOGS) == WHOLE
+    assert bodies(embedded) == ["retry", "tick", "tick", "tock", "said as JSON"]
+    assert [each.name for each in embedded.trace(TRACE).spans] == ["GET /", "call"]
+
+
+def test_the_last_line_needs_no_end(imported: Import, embedded: Store) -> None:
+    assert imported(SPANS + LOGS + LINE.strip()) == WHOLE
+
+
+def test_importing_again_stores_nothing_new(imported: Import, embedded: Store) -> None:
+    imported(SPANS + LOGS + LINE)
+    assert imported(LINE + LOGS + SPANS, "renamed.jsonl") == ImportReport(
+        spans=Tally(duplicates=2), span_events=Tally(duplicates=1), logs=Tally(duplicates=4)
+    )
+    assert len(bodies(embedded)) == 5
+
+
+@pytest.mark.parametrize("name", ["file.jsonl.gz", "file.without.suffix"])
+def test_gzip_is_known_by_its_content(name: str, imported: Import) -> None:
+    assert imported(gzip.compress((SPANS + LOGS + LINE).encode()), name) == WHOLE
+
+
+def test_gzip_of_several_parts_is_read_to_its_end(imported: Import) -> None:
+    assert imported(gzip.compress((SPANS + LOGS).encode()) + gzip.compress(LINE.encode())) == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("damaged", "reason"),
+    [
+        (b"{", "Input data was truncated"),
+        (b"Traceback (most recent call last):", "JSON is malformed: invalid character (byte 0)"),
+        (b'{"message": "no time"}', "no time (expected one of @timestamp, timestamp, time, ts, asctime)"),
+        (b'{"resourceSpans": 1}', "Expected `array | null`, got `int` - at `$.resourceSpans`"),
+        (b"\xff\xfe\x00", "JSON is malformed: invalid character (byte 0)"),
+        (spans_line("shop", span("0" * 32, 1, None, 1, "no ids")).strip().encode(),
+         f"a span without valid ids: '{'0' * 32}', '{1:016x}'"),
+    ],
+)  # fmt: skip
+def test_a_damaged_line_is_counted_with_its_number_and_the_rest_goes_on(
+    damaged: bytes, reason: str, imported: Import
+) -> None:
+    report = imported(SPANS.encode() + b"\n" + damaged + b"\n" + LOGS.encode() + LINE.encode())
+    assert report == ImportReport(
+        spans=Tally(2), span_events=Tally(1), logs=Tally(4), damaged=1, damage=[(3, reason)]
+    )  # fmt: skip
+
+
+def test_of_many_damaged_lines_the_first_are_told_and_all_are_counted(imported: Import) -> None:
+    report = imported("{\n" * 100 + LINE)
+    assert (report.logs, report.damaged) == (Tally(1), 100)
+    assert report.damage == [(number, "Input data was truncated") for number in range(1, 6)]
+
+
+@pytest.mark.parametrize("depth", [300, 900, 950, 990, 100_000])
+def test_a_line_nested_without_end_is_counted_or_stored_and_never_ends_the_import(
+    depth: int, imported: Import, embedded: Store
+) -> None:
+    report = imported('{"time": 1, "deep": ' + '{"a":' * depth + "1" + "}" * depth + "}\n" + LINE)
+    assert report.logs.stored + report.logs.refused + report.damaged == 2
+    assert report.logs.stored >= 1
+    assert len(bodies(embedded)) + embedded.skipped == report.logs.stored
+
+
+def test_a_number_beyond_64_bits_is_stored_or_counted_and_never_ends_the_import(imported: Import) -> None:
+    huge = spans_line("shop", span(TRACE, 3, 1, 5, "call", endTimeUnixNano="9" * 30))
+    report = imported(huge + '{"time": 1e300}\n{"time": 1e999}\n{"time": 1, "n": ' + "9" * 40 + "}\n" + LINE)
+    assert (report.spans, report.logs, report.damaged) == (Tally(1), Tally(2), 2)
+
+
+def test_a_gzip_file_that_breaks_off_is_counted_and_what_came_before_is_stored(imported: Import) -> None:
+    lines = "".join(
+        json.dumps({"time": n + 1, "message": f"line {n} {n * 7919 % 10_007}"}) + "\n" for n in range(20_000)
+    )
+    packed = gzip.compress(lines.encode())
+    report = imported(packed[: len(packed) // 2])
+    assert report.logs.stored > 5000
+    assert report.damaged == 1
+    assert report.damage == [(report.logs.stored + 1, report.damage[0][1])]
+    assert "ended before" in report.damage[0][1]
+
+
+def test_an_empty_file_is_an_empty_report(imported: Import) -> None:
+    assert [imported(""), imported("\n \n"), imported(gzip.compress(b""))] == [ImportReport()] * 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"dear diary\n" * 50,
+        bytes(range(256)) * 40,
+        b"\x89PNG\r\n\x1a\n",
+        b"[]\n",
+        b"{}\n",
+        b"\x1f\x8b",
+        b"\x1f\x8b\x08garbage",
+    ],
+)
+def test_a_file_of_which_nothing_can_be_read_is_said_to_be_something_else(content: bytes, imported: Import) -> None:
+    with pytest.raises(InputError) as caught:
+        imported(content)
+    assert str(caught.value).endswith(f"({EXPECTED})")
+    assert ": line 1: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_and_a_file_that_is_not_there_are_said_in_words(tmp_path: Path, embedded: Store) -> None:
+    for path, reason in ((tmp_path, "Is a directory"), (tmp_path / "absent", "No such file or directory")):
+        with pytest.raises(InputError) as caught:
+            import_file(str(path), embedded, Destination())
+        assert str(caught.value) == f"{path}: {reason}"
+
+
+def test_how_far_a_file_is_read_adds_up_to_its_size(tmp_path: Path, embedded: Store) -> None:
+    path = tmp_path / "file.jsonl.gz"
+    path.write_bytes(gzip.compress((SPANS + LOGS).encode()))
+    read: list[int] = []
+    import_file(str(path), embedded, Destination(), read.append)
+    assert sum(read) == path.stat().st_size
+
+
+def test_the_command_takes_several_files_and_standard_input_and_says_what_became_of_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TRACELOG_STORE", raising=False)
+    Path("spans.jsonl").write_text(SPANS)
+    Path("logs.jsonl.gz").write_bytes(gzip.compress(f"{LOGS}oops\n".encode()))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(LINE.encode())))
+    assert run(["import", "spans.jsonl", "logs.jsonl.gz", "-", "spans.jsonl"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err.splitlines()) == (
+        "",
+        [
+            "spans.jsonl: stored 2 spans, 1 span events, 0 log lines",
+            "logs.jsonl.gz: stored 0 spans, 3 log lines",
+            "logs.jsonl.gz: line 2 is damaged: JSON is malformed: invalid character (byte 0)",
+            "-: stored 0 spans, 1 log lines",
+            "spans.jsonl: stored 0 spans (2 were there already), 0 span events (1 were there already), 0 log lines",
+        ],
+    )
+    with open_store("sqlite:tracelog.db") as store:
+        assert len(bodies(store)) == 5
+
+
+def test_the_command_says_by_its_exit_code_that_a_file_held_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").write_text("")
+    assert run(["import", f"{tmp_path}/empty", "--store", f"sqlite:{tmp_path}/import.db"]) == 1
+    assert capsys.readouterr() == ("", f"{tmp_path}/empty: stored 0 spans, 0 log lines\n")
