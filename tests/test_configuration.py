@@ -157,7 +157,7 @@ def test_a_provider_that_is_there_gets_its_processors_once_and_names_the_service
     configure(store=url, console=False)
     configure(store=url, console=False)
     assert trace.get_tracer_provider() is provider
-    assert processors(provider) == ["SpanEventLogger", "SimpleSpanProcessor"]
+    assert processors(provider) == ["RequestSpanProcessor", "SpanEventLogger", "SimpleSpanProcessor"]
     logging.getLogger("shop").info("placed")
     with stored(url) as store:
         assert [entry.service for entry in store.logs()] == ["theirs"]
@@ -166,8 +166,8 @@ def test_a_provider_that_is_there_gets_its_processors_once_and_names_the_service
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"spans": False}, ["SpanEventLogger"]),
-        ({"events": False}, ["SimpleSpanProcessor"]),
+        ({"spans": False}, ["RequestSpanProcessor", "SpanEventLogger"]),
+        ({"events": False}, ["RequestSpanProcessor", "SimpleSpanProcessor"]),
         ({"spans": False, "events": False}, []),
     ],
 )

@@ -54,7 +54,7 @@ def run_script(path: Path, directory: Path) -> list[str]:
 
 
 SERVERS = {"celery_worker", "gunicorn_preload", "uvicorn_crash_lines"}
-"""Examples that a server runs: tests/recipes runs them under theirs."""
+"""Examples that start servers: tests/recipes runs them."""
 
 
 def test_every_example_is_run() -> None:

@@ -13,8 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tracelog.capture.execution import ContextThreadPoolExecutor, wrap
     from tracelog.capture.json import JsonFormatter
     from tracelog.capture.json_renderer import JsonRenderer
+    from tracelog.capture.middleware import CrashLineMiddleware
     from tracelog.capture.queues import QueueHandler
     from tracelog.capture.span_events import SpanEventLogger
     from tracelog.capture.stdlib import TraceContextFilter, install, uninstall
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ContextThreadPoolExecutor": "tracelog.capture.execution",
+    "CrashLineMiddleware": "tracelog.capture.middleware",
     "JsonFormatter": "tracelog.capture.json",
     "JsonRenderer": "tracelog.capture.json_renderer",
     "QueueHandler": "tracelog.capture.queues",
@@ -47,9 +51,12 @@ _HOMES = {
     "open_store": "tracelog.store",
     "shutdown": "tracelog.ship.sender",
     "uninstall": "tracelog.capture.stdlib",
+    "wrap": "tracelog.capture.execution",
 }
 
 __all__ = [
+    "ContextThreadPoolExecutor",
+    "CrashLineMiddleware",
     "JsonFormatter",
     "JsonRenderer",
     "QueueHandler",
@@ -68,6 +75,7 @@ __all__ = [
     "open_store",
     "shutdown",
     "uninstall",
+    "wrap",
 ]
 
 

@@ -179,6 +179,9 @@ def _configure_provider(
             _left_alone.add(type(provider))
             _logger.warning("spans are not stored: the tracer provider %s is not the SDK's", type(provider).__name__)
         return
+    from tracelog.capture.request_spans import watch_requests
+
+    watch_requests(provider)
     own = _own_processors.setdefault(provider, {})
     if events and "events" not in own:
         from tracelog.capture.span_events import SpanEventLogger

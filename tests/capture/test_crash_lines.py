@@ -24,7 +24,8 @@ from opentelemetry.trace import SpanKind, Tracer
 
 from tracelog.capture import crash_lines
 from tracelog.capture.context import Stamp, current_stamp
-from tracelog.capture.crash_lines import AFTER_END, CrashLineMiddleware, late_stamp, note_stamp, remember_exception
+from tracelog.capture.crash_lines import AFTER_END, late_stamp, note_stamp, remember_exception
+from tracelog.capture.middleware import CrashLineMiddleware
 from tracelog.capture.request_spans import RequestSpanProcessor, watch_requests
 from tracelog.errors import ConfigurationError
 
@@ -48,7 +49,8 @@ ALONE = f"""
 import asyncio, sys
 sys.modules["opentelemetry.sdk"] = None
 from tracelog.capture.context import current_stamp
-from tracelog.capture.crash_lines import CrashLineMiddleware, late_stamp
+from tracelog.capture.crash_lines import late_stamp
+from tracelog.capture.middleware import CrashLineMiddleware
 
 async def app(scope, receive, send):
     print(current_stamp(), late_stamp("uvicorn.error", None) is not None)
@@ -80,7 +82,7 @@ def late(logger: str, stamp: Stamp = FIRST) -> Line:
 def said() -> list[Line]:
     """The lines that were logged, by any logger; the record factory stamps them as `install` does."""
     lines: list[Line] = []
-    crash_lines._request.set(None)  # a test that stands for a worker may have left a request in this thread
+    crash_lines.current_request.set(None)  # a test that stands for a worker may have left a request in this thread
 
     def make_record(name: str, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = logging.LogRecord(name, *args, **kwargs)

@@ -7,6 +7,7 @@ stamp: absent, not zero. Only opentelemetry-api is needed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextvars import ContextVar
 
@@ -14,6 +15,7 @@ from opentelemetry.context import _RUNTIME_CONTEXT, Context, get_current
 from opentelemetry.trace import get_current_span
 
 from tracelog import ids
+from tracelog.capture import fork
 
 
 class Stamp:
@@ -70,6 +72,10 @@ _current_context: Callable[[], Context] = getattr(
 _last_seen = _seen.get
 
 
+watch: Callable[[Stamp], None] | None = None
+"""Told of the stamp of each span that is newly looked at, in the context of the call (see `crash_lines`)."""
+
+
 def current_stamp() -> Stamp | None:
     """Return the stamp of the active span, None where there is none. The same span gives the same stamp."""
     context = _current_context()
@@ -88,5 +94,17 @@ def _look(context: Context) -> Stamp | None:
             if len(_stamps) >= _MOST_STAMPS:
                 _stamps.clear()
             stamp = _stamps[key] = Stamp(*key)
+        if watch is not None:
+            watch(stamp)
+        if fork.forked_in_span and fork.inherited(stamp):
+            stamp = stamp.marked(fork.INHERITED)
     _seen.set((context, stamp))
     return stamp
+
+
+def _forget() -> None:
+    _seen.set((None, None))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from tracelog.capture import crash_lines
 from tracelog.capture.context import Stamp, current_stamp
 
 ID_NAMES = ("trace_id", "span_id", "trace_flags")
@@ -39,6 +40,8 @@ def _stamping(previous: _Factory) -> _Factory:
         # logging.makeLogRecord builds its shell with the name None; what it revives was stamped elsewhere.
         if name is not None and _Switch.active:
             record.__dict__[STAMP] = stamp = current_stamp()
+            if stamp is None and (info or crash_lines.in_use):
+                record.__dict__[STAMP] = stamp = crash_lines.late_stamp(name, info)
             if info and stamp is not None:
                 _note_exception(stamp, info)
         return record
@@ -74,7 +77,7 @@ def stamp_of(record: logging.LogRecord) -> Stamp | None:
         return stamp
     if not _made_here(record):
         return None
-    held[STAMP] = current_stamp()
+    held[STAMP] = current_stamp() or crash_lines.late_stamp(record.name, record.exc_info)
     return stamp_of(record)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tracelog import ids
 from tracelog.capture.context import current_stamp
+from tracelog.capture.crash_lines import late_stamp
 from tracelog.capture.exceptions import take_exception
 from tracelog.capture.stdlib import stamp_of
 from tracelog.capture.values import clean, clean_attributes
@@ -28,7 +29,11 @@ def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMappin
     already are kept.
     """
     stamp = stamp_of(event_dict["_record"]) if "_record" in event_dict else current_stamp()
+    if stamp is None and "exc_info" in event_dict and "_record" not in event_dict:
+        stamp = late_stamp(getattr(_logger, "name", None) or "", event_dict["exc_info"])
     if stamp is not None:
+        if stamp.mark:
+            event_dict[stamp.mark] = True
         texts = stamp.texts
         event_dict.setdefault("trace_id", texts[0])
         event_dict.setdefault("span_id", texts[1])
