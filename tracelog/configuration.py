@@ -13,7 +13,7 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from logging.config import DictConfigurator
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
@@ -49,6 +49,7 @@ def configure(
     schema: str | None = None,
     spans: bool = True,
     events: bool = True,
+    baggage: Iterable[str] | None = None,
     **options: Any,
 ) -> None:
     """Set up stdlib logging, structlog and the SDK's tracer provider, in one call.
@@ -56,8 +57,9 @@ def configure(
     `level`: else `TRACELOG_LEVEL`, else INFO. `console`: `pretty`, `json`, or False for none; else `TRACELOG_CONSOLE`
     (`off` for none), else `pretty` on a terminal and `json` elsewhere; always on stderr. `schema` names the keys of
     console JSON: `otel`, `ecs`, `datadog` or `gcp`; else `TRACELOG_SCHEMA`, else `otel`. `spans`: store the SDK's
-    spans; `events`: log their events. `service` and `options` are as for `StoreHandler`. Raise ConfigurationError for
-    values that cannot work, before anything is changed.
+    spans; `events`: log their events. `baggage`: keys of the active baggage that every line gets (`request.id`); else
+    `TRACELOG_BAGGAGE`, separated by commas. `service` and `options` are as for `StoreHandler`. Raise
+    ConfigurationError for values that cannot work, before anything is changed.
     """
     chosen_level = _level(os.environ.get("TRACELOG_LEVEL", "INFO") if level is None else level)
     chosen_schema = schema or os.environ.get("TRACELOG_SCHEMA", "otel")
@@ -67,12 +69,16 @@ def configure(
     handlers += _console_handlers(
         os.environ.get("TRACELOG_CONSOLE") if console is None else console, chosen_schema, name
     )
-    install()
+    install(baggage_keys=_listed(os.environ.get("TRACELOG_BAGGAGE")) if baggage is None else baggage)
     _survive_dict_config()
     _replace_handlers(handlers, chosen_level)
     _configure_structlog()
     if spans or events:
         _configure_provider(name, store, options, spans=spans, events=events)
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [key.strip() for key in text.split(",") if key.strip()]
 
 
 def _level(level: int | str) -> int | str:

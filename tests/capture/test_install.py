@@ -188,3 +188,13 @@ def test_the_filter_adds_nothing_outside_a_span_so_that_defaults_can_stand_in() 
     printed.addFilter(TraceContextFilter())
     make_logger(printed).info("placed")
     assert printed.lines == ["- - - placed"]
+
+
+def test_a_default_stands_in_for_percent_formats_outside_any_span(tracer: Tracer) -> None:
+    printed = Printed(logging.Formatter("%(trace_id)s %(message)s"))
+    printed.addFilter(TraceContextFilter(default="-"))
+    logger = make_logger(printed)
+    logger.info("outside")
+    with tracer.start_as_current_span("checkout"):
+        logger.info("inside")
+    assert printed.lines == ["- outside", f"{TRACE} inside"]

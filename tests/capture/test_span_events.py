@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Sampler
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
+import tracelog
 from tracelog import JsonFormatter, SpanEventLogger, TraceContextFilter
 from tracelog.capture.record import read_record
 from tracelog.model import LogEntry
@@ -128,3 +129,72 @@ def test_a_span_without_events_logs_nothing(kept: RecordList) -> None:
     with logging_tracer().start_as_current_span("checkout"):
         pass
     assert kept.records == []
+
+
+def test_an_exception_that_was_logged_within_the_span_is_not_logged_again(kept: RecordList) -> None:
+    tracelog.install()
+
+    def place() -> None:
+        try:
+            raise KeyError("order.id")
+        except KeyError:
+            logging.getLogger("tests.span_events").exception("no order")
+            raise
+
+    with pytest.raises(KeyError), logging_tracer().start_as_current_span("checkout"):
+        place()
+    assert [record.getMessage() for record in kept.records] == ["no order"]
+
+
+def test_an_exception_that_was_logged_elsewhere_is_logged_here(kept: RecordList) -> None:
+    tracelog.install()
+    tracer = logging_tracer()
+    with tracer.start_as_current_span("another"):
+        logging.getLogger("tests.span_events").error("no order", exc_info=KeyError("order.id"))
+    with pytest.raises(KeyError), tracer.start_as_current_span("checkout"):
+        raise KeyError("order.id")
+    assert [record.getMessage() for record in kept.records] == ["no order", "exception"]
+
+
+def test_a_span_can_leave_a_line_at_its_end(kept: RecordList) -> None:
+    tracer = make_tracer(SpanEventLogger("tests.span_events", span_end=True))
+    with tracer.start_as_current_span("checkout", start_time=EVENT) as span:
+        inner = tracer.start_span("charge card", kind=SpanKind.CLIENT, start_time=EVENT)
+        inner.set_status(StatusCode.ERROR, "declined")
+        inner.end(EVENT + 1_500_000)
+        assert span.is_recording()
+    charged, checkout = (read_record(record, RESOURCE) for record in kept.records)
+    assert (charged.body, charged.level, charged.trace_id, charged.span_id) == (
+        "charge card ended",
+        "ERROR",
+        TRACE,
+        f"{2:016x}",
+    )
+    assert {key: value for key, value in charged.attributes.items() if key.startswith("span.")} == {
+        "span.name": "charge card",
+        "span.kind": "CLIENT",
+        "span.duration_ms": 1.5,
+        "span.status": "ERROR",
+        "span.status_message": "declined",
+        "span.parent_span_id": SPAN,
+    }
+    assert (checkout.body, checkout.level) == ("checkout ended", "INFO")
+    assert "span.parent_span_id" not in checkout.attributes
+
+
+def test_a_handler_that_traces_what_it_does_makes_no_circle(kept: RecordList) -> None:
+    tracer = logging_tracer()
+
+    class Traced(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            with tracer.start_as_current_span("sending") as span:
+                span.add_event(f"sent {record.getMessage()}")
+
+    handler = Traced()
+    logging.getLogger("tests.span_events").addHandler(handler)
+    try:
+        with tracer.start_as_current_span("checkout") as span:
+            span.add_event("cache.miss")
+    finally:
+        logging.getLogger("tests.span_events").removeHandler(handler)
+    assert [record.getMessage() for record in kept.records] == ["cache.miss"]

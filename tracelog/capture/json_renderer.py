@@ -17,6 +17,7 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
+from tracelog.capture import baggage
 from tracelog.capture.context import current_stamp
 from tracelog.capture.json import encode_line, encode_line_bytes
 from tracelog.capture.structlog import LEVEL_OF_METHOD, read_event
@@ -42,6 +43,8 @@ class JsonRenderer:
 
     def __call__(self, logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> str | bytes:
         """Return the line of an event."""
+        if baggage.allowed:
+            event_dict = {**baggage.current_baggage(), **event_dict}
         if not _READ_WHOLE.isdisjoint(event_dict):
             return self._encode(self._schema.line(read_event(logger, method_name, event_dict, self._resource)))
         schema, stamp = self._schema, current_stamp()

@@ -13,7 +13,7 @@ from typing import Any
 
 from tracelog.capture.context import Stamp
 from tracelog.capture.exceptions import from_exc_info, message_of, take_exception
-from tracelog.capture.stdlib import stamp_of
+from tracelog.capture.stdlib import BAGGAGE, stamp_of
 from tracelog.capture.values import LARGEST, clean, clean_attributes, safe_text
 from tracelog.model import ExceptionInfo, LogEntry
 
@@ -84,6 +84,8 @@ def read_said(record: logging.LogRecord, stamp: Stamp | None) -> Said:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the arguments, the line must come through
             body = _raw_message(record, error, attributes)
     _add_extras(record, attributes)
+    if BAGGAGE in held:
+        attributes = {**held[BAGGAGE], **attributes}
     if stamp is not None and stamp.mark:
         attributes[stamp.mark] = True
     if stamp is not None and "trace_id" in attributes:  # a filter or processor may have repeated what the stamp says

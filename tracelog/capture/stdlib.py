@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from tracelog.capture import crash_lines
+from tracelog.capture import baggage, crash_lines
 from tracelog.capture.context import Stamp, current_stamp
 
+BAGGAGE = "_tracelog_baggage"
+"""The record's attribute: what the baggage held under the allowed keys."""
 ID_NAMES = ("trace_id", "span_id", "trace_flags")
 STAMP = "_tracelog_stamp"
 """The record's attribute: a `Stamp`, or None where there was no span."""
@@ -40,6 +42,8 @@ def _stamping(previous: _Factory) -> _Factory:
         # logging.makeLogRecord builds its shell with the name None; what it revives was stamped elsewhere.
         if name is not None and _Switch.active:
             record.__dict__[STAMP] = stamp = current_stamp()
+            if baggage.allowed:
+                record.__dict__[BAGGAGE] = baggage.current_baggage()
             if stamp is None and (info or crash_lines.in_use):
                 record.__dict__[STAMP] = stamp = crash_lines.late_stamp(name, info)
             if info and stamp is not None:
@@ -56,9 +60,15 @@ def _note_exception(stamp: Stamp, info: Any) -> None:
     note_logged(stamp.texts[1], info)
 
 
-def install() -> None:
-    """Stamp every record that this process makes from now on. Calling it again changes nothing."""
+def install(*, baggage_keys: Iterable[str] | None = None) -> None:
+    """Stamp every record that this process makes from now on. Calling it again changes nothing.
+
+    `baggage_keys` names the keys of the active baggage that every line gets as attributes; None leaves them as they
+    are.
+    """
     _Switch.active = True
+    if baggage_keys is not None:
+        baggage.allow(baggage_keys)
     probe = logging.getLogRecordFactory()("tracelog", logging.DEBUG, "", 0, "", (), None)
     if STAMP not in probe.__dict__:
         logging.setLogRecordFactory(_stamping(logging.getLogRecordFactory()))

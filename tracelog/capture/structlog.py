@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from tracelog import ids
+from tracelog.capture import baggage
 from tracelog.capture.context import current_stamp
 from tracelog.capture.crash_lines import late_stamp
 from tracelog.capture.exceptions import take_exception
@@ -23,11 +24,14 @@ LEVEL_OF_METHOD = {"warn": "WARNING", "exception": "ERROR", "fatal": "CRITICAL",
 
 
 def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
-    """Add `trace_id`, `span_id` and `trace_flags` of the active span; without one, add nothing.
+    """Add `trace_id`, `span_id` and `trace_flags` of the active span, and allowed baggage; without them, add nothing.
 
     A foreign record that passes `ProcessorFormatter` has the ids of the call that made it. Values that are there
     already are kept.
     """
+    if baggage.allowed and "_record" not in event_dict:
+        for key, value in baggage.current_baggage().items():
+            event_dict.setdefault(key, value)
     stamp = stamp_of(event_dict["_record"]) if "_record" in event_dict else current_stamp()
     if stamp is None and "exc_info" in event_dict and "_record" not in event_dict:
         stamp = late_stamp(getattr(_logger, "name", None) or "", event_dict["exc_info"])
@@ -49,7 +53,8 @@ def read_event(
     record_id: str = "",
 ) -> LogEntry:
     """Return what an event dict says; its ids are those in it, else those of the active span."""
-    held = {key: value for key, value in event_dict.items() if not key.startswith("_")}
+    held: dict[str, Any] = dict(baggage.current_baggage()) if baggage.allowed else {}
+    held.update((key, value) for key, value in event_dict.items() if not key.startswith("_"))
     trace_id, span_id, flags = _take_ids(held)
     level = str(held.pop("level", None) or LEVEL_OF_METHOD.get(method_name, method_name)).upper()
     exception = take_exception(held)
