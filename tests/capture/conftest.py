@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from opentelemetry.trace import Tracer
 
+from tracelog.capture import exceptions
 from tracelog.capture.stdlib import uninstall
 
 from .telemetry import NOW, make_tracer
@@ -20,6 +21,7 @@ def _record_factory() -> Iterator[None]:
     before = logging.getLogRecordFactory()
     logging.setLogRecordFactory(logging.LogRecord)
     uninstall()
+    exceptions._logged.clear()  # the ids of the tests' spans come again and again
     yield
     logging.setLogRecordFactory(before)
     uninstall()
