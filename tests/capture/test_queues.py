@@ -142,6 +142,7 @@ def test_dict_config_makes_the_pair(tracer: Tracer) -> None:
     dictConfig(
         {
             "version": 1,
+            "disable_existing_loggers": False,
             "handlers": {
                 "printed": {"()": lambda: printed},
                 "queue": {"class": "tracelog.QueueHandler", "handlers": ["printed"]},
