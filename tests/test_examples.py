@@ -15,6 +15,7 @@ EXAMPLES = ROOT / "examples"
 
 SAID = {
     "dict_config": ["POST /shipments -> carrier is late"],
+    "loguru_patcher": ['WARNING parcel is damaged "A-1234"'],
     "pytest_fixture": [
         "  span 'POST /checkout'",
         "    WARNING shop: order received {'order.id': 'A-1234'}",

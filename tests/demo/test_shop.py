@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from conftest import VERSIONS
 
 from tracelog.demo import shop
 from tracelog.demo.shop import Shop, ShopResult, run_shop
@@ -16,6 +18,8 @@ from tracelog.store import Store, open_store
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from nodes import NodeURL
 
     from tracelog.model import LogEntry, Node, Trace
 
@@ -33,15 +37,19 @@ class Run(NamedTuple):
     slow: Trace
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("elasticsearch", marks=pytest.mark.elasticsearch)])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, node_url: NodeURL) -> Iterator[Run]:
+    """The shop, run once on each kind of store, which must give the same answers."""
     directory = tmp_path_factory.mktemp("demo")
+    url = f"sqlite:{directory}/shop.db" if request.param == "sqlite" else node_url(VERSIONS[-1])
     progress: list[int] = []
-    with pytest.MonkeyPatch.context() as patch, open_store(f"sqlite:{directory}/shop.db") as store:
-        patch.setenv("TRACELOG_SPOOL", str(directory / "spool"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRACELOG_NAMESPACE", uuid.uuid4().hex)
         patch.setenv("OTEL_SDK_DISABLED", "true")
-        result = run_shop(store.url, CHECKOUTS, progress.append)
-        yield Run(result, progress, store, store.trace(result.slow_order_id))
+        store = open_store(url)
+        result = run_shop(url, CHECKOUTS, progress.append)
+        with store:
+            yield Run(result, progress, store, store.trace(result.slow_order_id))
 
 
 def of(trace: Trace, service: str, name: str) -> list[Node]:

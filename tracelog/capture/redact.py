@@ -333,18 +333,22 @@ class Redactor:
     def _hide_named(self, text: str) -> str:
         """Hide what follows a name that asks, as in `name=value`, `name: value`, `"name": "value"`."""
         parts: list[str] = []
-        done = 0
+        done = seen = 0
         for separator in _SEPARATOR.finditer(text):
             at = separator.start()
-            if at < done:
+            if at < seen:
                 continue
             named = _NAME_BACKWARDS.match(text[max(at - 2 * _LONGEST_KEY, done) : at][::-1])
             name = named[1][::-1] if named else ""
             kind = self._kind(name)
-            secret = None if kind in {_PLAIN, _RENAME} else _find_secret(text, separator, name, kind)
-            if secret is not None:
-                parts += (text[done : secret.start], REDACTED)
-                done = secret.stop
+            if kind in {_PLAIN, _RENAME}:
+                continue
+            start, end, is_secret = _find_value(text, separator, name, kind)
+            if is_secret:
+                parts += (text[done:start], REDACTED)
+                done = seen = end
+            else:
+                seen = end - 1  # what is no secret holds none, but its last colon may have a quote behind it
         return "".join([*parts, text[done:]]) if parts else text
 
 
@@ -432,14 +436,15 @@ def _hide_match(found: re.Match[str]) -> str:
     return REDACTED if found[0] else ""
 
 
-def _find_secret(text: str, separator: re.Match[str], name: str, kind: int) -> slice | None:
-    """Return where the value behind a name and its separator stands; None where it is none to hide."""
+def _find_value(text: str, separator: re.Match[str], name: str, kind: int) -> tuple[int, int, bool]:
+    """Return where the value behind a name and its separator begins and ends, and whether it is to be hidden."""
     opening = _OPENING.match(text, separator.end())
-    start = opening.end() if opening else separator.end()
-    quote = opening[1] if opening else None
+    start, quote = (opening.end(), opening[1]) if opening else (separator.end(), None)
     scheme = _SCHEME.match(text, start)
     start = scheme.end() if scheme else start
     is_assigned = "=" in separator[0]
+    if text.startswith("//", start):  # the name is the scheme of a URL
+        return start, start, False
     if quote:
         end = _find_closing(text, start, quote)
     else:
@@ -447,15 +452,15 @@ def _find_secret(text: str, separator: re.Match[str], name: str, kind: int) -> s
         found = extent.match(text, start)
         end = found.end() if found else start
     value = text[start:end]
-    if value == REDACTED or _NO_SECRET.fullmatch(value) or value.startswith("//") or _is_count(kind, value):
-        return None
+    if value == REDACTED or _NO_SECRET.fullmatch(value) or _is_count(kind, value):
+        return start, end, False
     if quote:
         is_secret = kind == _ALL or _WORDLIKE.search(value) is not None
     elif _NUMBER.fullmatch(value):
         is_secret = kind == _ALL or is_assigned
     else:
         is_secret = is_assigned or scheme is not None or _SECRET_LOOKING.search(value) is not None
-    return slice(start, end) if is_secret else None
+    return start, end, is_secret
 
 
 def _find_closing(text: str, start: int, quote: str) -> int:
