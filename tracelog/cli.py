@@ -16,7 +16,7 @@ import click
 
 from tracelog.errors import ConfigurationError, TracelogError, TraceNotFoundError
 from tracelog.model import LEVELS, LogEntry, Match, Trace
-from tracelog.schema.times import format_iso
+from tracelog.show import words
 from tracelog.store import Store, open_store, resolve_destination, resolve_url
 from tracelog.store.query import moment, severity_of
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 FOUND, NOTHING_FOUND, WRONG_USE, CHECK_FAILED = 0, 1, 2, 3
 INTERRUPTED, PIPE_CLOSED = 130, 141
-_OTHERS_NAMED = 5
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -84,7 +83,7 @@ def show(
             raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}")
         if as_list:
             return _print_matches(matches, as_json=as_json)
-        _say_match(matches)
+        _say(*words.of_matches(matches))
         trace = store.trace(matches[0].trace_id)
         if as_json:
             from tracelog.show import json_output
@@ -122,9 +121,9 @@ def logs(
                 raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}")
             trace_id = matches[0].trace_id
             if matches[0].field != "trace_id":
-                _say_match(matches)
+                _say(*words.of_matches(matches))
         else:
-            _say_window(since, until)
+            _say(words.of_window(moment(since), moment(until)))
         entries = store.logs(trace_id=trace_id, since=since, until=until, **filters)
         if as_json:
             from tracelog.show.json_output import log_object
@@ -159,7 +158,7 @@ def slow(
     A trace without a stored root is measured at its longest server or consumer span.
     """
     with _opened(store_url) as store:
-        _say_window(since, until)
+        _say(words.of_window(moment(since), moment(until)))
         rows = store.slowest(
             limit=limit, service=service, operation=operation, attributes=_pairs(attributes),
             errors=errors, since=since, until=until,
@@ -179,7 +178,7 @@ def slow(
 def ops(store_url: str | None, *, as_json: bool, service: str | None, since: str | None, until: str | None) -> int:
     """Print the latency of each operation, with an example trace for the slow end."""
     with _opened(store_url) as store:
-        _say_window(since, until)
+        _say(words.of_window(moment(since), moment(until)))
         rows = store.operations(service=service, since=since, until=until)
         if as_json:
             from tracelog.show.json_output import operation_object
@@ -207,7 +206,8 @@ def import_files(files: tuple[str, ...], store_url: str | None) -> int:
             size = Path(path).stat().st_size if path != "-" and Path(path).is_file() else None
             with progress_bar(f"importing {path}", size) as advance:
                 report = import_file(path, store, resolve_destination(), advance)
-            found += _say_report(path, report)
+            _say(*report.words(path))
+            found += report.present
         store.refresh()
     return FOUND if found else NOTHING_FOUND
 
@@ -289,7 +289,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"tracelog: {' '.join(message.split())}", err=True)
+    _say(f"tracelog: {' '.join(message.split())}")
     return code
 
 
@@ -298,7 +298,7 @@ def _opened(url: str | None) -> Iterator[Store]:
     with open_store(url) as store:
         yield store
         if store.skipped:
-            click.echo(f"{store.skipped} stored documents could not be read and were passed over", err=True)
+            _say(f"{store.skipped} stored documents could not be read and were passed over")
 
 
 def _print_json(rows: Iterable[Any], as_object: Callable[[Any], dict[str, Any]]) -> int:
@@ -315,7 +315,7 @@ def _print_table(name: str, rows: list[Any]) -> int:
     from tracelog.show import console
 
     if not rows:
-        click.echo("nothing found in this window", err=True)
+        _say("nothing found in this window")
         return NOTHING_FOUND
     getattr(console, name)(console.make_console(), rows)
     return FOUND
@@ -349,52 +349,9 @@ def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, no_
     console.print_trace(console.make_console(), trace, keep, top=top)
 
 
-def _say_match(matches: list[Match]) -> None:
-    first = matches[0]
-    click.echo(f"found as {first.field} in {first.count} documents of trace {first.trace_id}", err=True)
-    others = [match.trace_id for match in matches[1:]]
-    if others:
-        named = ", ".join(others[:_OTHERS_NAMED])
-        rest = f" and {len(others) - _OTHERS_NAMED} more (see --list)" if len(others) > _OTHERS_NAMED else ""
-        click.echo(f"also in {named}{rest}", err=True)
-
-
-def _say_window(since: str | None, until: str | None) -> None:
-    begin, end = moment(since), moment(until)
-    if begin is None and end is None:
-        click.echo("window: all that is stored", err=True)
-        return
-    shown = (format_iso(time, digits=0) if time is not None else None for time in (begin, end))
-    click.echo(
-        "window: from {} until {}".format(
-            *(time or "the " + word for time, word in zip(shown, ("first", "last"), strict=True))
-        ),
-        err=True,
-    )
-
-
-def _say_report(path: str, report: Any) -> int:
-    """Say what became of a file; return how many documents of it are stored now."""
-    present = 0
-    parts = []
-    for noun, tally in (
-        ("spans", report.spans),
-        ("span events", report.span_events),
-        ("log lines", report.logs),
-    ):
-        present += tally.stored + tally.duplicates
-        if tally.stored or tally.duplicates or noun != "span events":
-            known = f" ({tally.duplicates:,} were there already)" if tally.duplicates else ""
-            parts.append(f"{tally.stored:,} {noun}{known}")
-    click.echo(f"{path}: stored {', '.join(parts)}", err=True)
-    refused = report.spans.refused + report.span_events.refused + report.logs.refused
-    if refused:
-        click.echo(f"{path}: the store refused {refused:,} documents: {report.refusals[0]}", err=True)
-    for number, reason in report.damage:
-        click.echo(f"{path}: line {number} is damaged: {reason}", err=True)
-    if report.damaged > len(report.damage):
-        click.echo(f"{path}: {report.damaged:,} lines are damaged in all", err=True)
-    return present
+def _say(*lines: str) -> None:
+    for line in lines:
+        click.echo(line, err=True)
 
 
 def _pairs(texts: Iterable[str]) -> Mapping[str, str]:

@@ -220,7 +220,7 @@ from tracelog.capture.context import current_stamp
 
 def say(name):
     stamp = current_stamp()
-    print(json.dumps([name, stamp and stamp.trace_id, bool(stamp and fork.inherited(stamp))]), flush=True)
+    print(json.dumps([name, stamp and stamp.trace_id, bool(stamp and fork.inherited(stamp.trace_id))]), flush=True)
 
 def run(method, target, *args):
     child = multiprocessing.get_context(method).Process(target=target, args=args)

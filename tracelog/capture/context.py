@@ -96,7 +96,7 @@ def _look(context: Context) -> Stamp | None:
             stamp = _stamps[key] = Stamp(*key)
         if watch is not None:
             watch(stamp)
-        if fork.forked_in_span and fork.inherited(stamp):
+        if fork.forked_in_span and fork.inherited(stamp.trace_id):
             stamp = stamp.marked(fork.INHERITED)
     _seen.set((context, stamp))
     return stamp

@@ -9,12 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
 
 from opentelemetry.trace import INVALID_SPAN, Span, get_current_span
-
-if TYPE_CHECKING:
-    from tracelog.capture.context import Stamp
 
 INHERITED = "tracelog.inherited"
 """The attribute, true, of a line whose span was started before the fork, by another process."""
@@ -26,9 +22,9 @@ _span: Span = INVALID_SPAN
 _forked_at = 0
 
 
-def inherited(stamp: Stamp) -> bool:
-    """Say whether a stamp, made of the active span, is of a span that was started before this process was forked."""
-    if not forked_in_span or stamp.trace_id != _span.get_span_context().trace_id:
+def inherited(trace_id: int) -> bool:
+    """Say whether the active span, which is of this trace, is one that was started before this process was forked."""
+    if not forked_in_span or trace_id != _span.get_span_context().trace_id:
         return False
     active = get_current_span()
     started = getattr(active, "start_time", None)  # the SDK's spans have one: ns

@@ -35,8 +35,9 @@ _Entry = TypeVar("_Entry", LogEntry, Span)
 _Fields = TypeVar("_Fields", bound=Struct)
 
 _PLAIN, _COUNT, _TEXT, _ALL, _RENAME, _SKIP = range(6)
-"""What a key asks for: nothing; to hide texts but for numbers; texts; texts and numbers; to be hidden itself; less
-than nothing: where in the code a line stands is no secret, and on every line."""
+_HIDES = (_COUNT, _TEXT, _ALL)
+"""What a key asks for: nothing; that texts be hidden but for numbers; texts; texts and numbers; that it be hidden
+itself; that its value be passed over, for where in the code a line stands is on every line and no secret."""
 
 _SCALARS = frozenset({bool, int, float, type(None)})
 
@@ -88,7 +89,7 @@ _TOKEN = re.compile(
     re.ASCII,
 )
 
-_SEPARATOR = re.compile(r"[=:](?<=[\w\"'`\]\s.-].)[=>]{0,2}", re.ASCII)
+_SEPARATOR = re.compile(r"[=:](?<=[\w\s.%\"'`\]\\-]{3}.)[=>]{0,2}", re.ASCII)  # no name has less than three letters
 _NAME_BACKWARDS = re.compile(r"\s{0,2}\]?(?:[\"'`]\\{0,8})?(?:\]|[dD]5%)?([\w.-]{1,128})", re.ASCII)
 _OPENING = re.compile(r"\s{0,2}(?:[\[(](?=b?\\{0,8}[\"']))?(?:b?(\\{0,8}[\"'`]))?")
 _SCHEME = re.compile(r"(?:apikey|basic|bearer|digest|negotiate) {1,3}(?=\S)", re.IGNORECASE)
@@ -195,7 +196,7 @@ class Redactor:
             if asked:
                 if asked == _SKIP:
                     continue
-                if _asks(asked, value):
+                if asked == _RENAME or _asks(asked, value):
                     return True
             kind = type(value)
             if kind is str:
@@ -208,8 +209,7 @@ class Redactor:
         """Return whether an item of a list is a name that asks and its value, as in a list of headers."""
         match item:
             case [str(name), value]:
-                kind = self._kind(name)
-                return kind != _RENAME and _asks(kind, value)
+                return _asks(self._kind(name), value)
         return False
 
     def _is_suspicious(self, text: str) -> bool:
@@ -271,8 +271,7 @@ class Redactor:
         for key, value in mapping.items():
             kind = self._kind(key)
             name = self._rename(key, taken=(mapping, hidden)) if kind == _RENAME else key
-            asks = kind != _RENAME and _asks(kind, value)
-            after = self._hide_whole() if asks else self._hide(name, value)
+            after = self._hide_whole() if _asks(kind, value) else self._hide(name, value)
             same = same and name is key and after is value
             hidden[name] = after
         return mapping if same else hidden
@@ -341,7 +340,7 @@ class Redactor:
             named = _NAME_BACKWARDS.match(text[max(at - 2 * _LONGEST_KEY, done) : at][::-1])
             name = named[1][::-1] if named else ""
             kind = self._kind(name)
-            if kind in {_PLAIN, _RENAME}:
+            if kind not in _HIDES:
                 continue
             start, end, is_secret = _find_value(text, separator, name, kind)
             if is_secret:
@@ -386,7 +385,7 @@ def _ends_with(words: str) -> re.Pattern[str]:
 
 def _asks(kind: int, value: Any) -> bool:
     """Return whether a value under a key of a kind has something to hide."""
-    if kind == _PLAIN or isinstance(value, bool):
+    if kind not in _HIDES or isinstance(value, bool):
         return False
     if isinstance(value, str):
         return _NO_SECRET.fullmatch(value) is None and value != REDACTED and not _is_count(kind, value)

@@ -59,6 +59,27 @@ class ImportReport(msgspec.Struct):
     damage: list[tuple[int, str]] = []
     refusals: list[str] = []
 
+    @property
+    def present(self) -> int:
+        """How many documents of the file are in the store now."""
+        return sum(tally.stored + tally.duplicates for tally in (self.spans, self.span_events, self.logs))
+
+    def words(self, path: str) -> list[str]:
+        """Say what became of the file, in lines for people."""
+        parts = []
+        for noun, tally in (("spans", self.spans), ("span events", self.span_events), ("log lines", self.logs)):
+            if tally.stored or tally.duplicates or noun != "span events":
+                known = f" ({tally.duplicates:,} were there already)" if tally.duplicates else ""
+                parts.append(f"{tally.stored:,} {noun}{known}")
+        said = [f"{path}: stored {', '.join(parts)}"]
+        refused = self.spans.refused + self.span_events.refused + self.logs.refused
+        if refused:
+            said.append(f"{path}: the store refused {refused:,} documents: {self.refusals[0]}")
+        said += [f"{path}: line {number} is damaged: {reason}" for number, reason in self.damage]
+        if self.damaged > len(self.damage):
+            said.append(f"{path}: {self.damaged:,} lines are damaged in all")
+        return said
+
     def add_damage(self, number: int, reason: str) -> None:
         """Count a damaged line, and keep the reason of the first few."""
         self.damaged += 1

@@ -27,13 +27,13 @@ from tracelog.read.latency import nearest_rank
 from tracelog.schema import otel
 from tracelog.schema.otel import Document
 from tracelog.store import sqlite_schema
-from tracelog.store.base import Refusal, Store, Totals, TraceContents, WriteResult
+from tracelog.store.base import Store, Totals, TraceContents, WriteResult
 from tracelog.store.forks import before_fork, no_fork
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
-from tracelog.store.terms import id_terms, matches_attributes, rough_pattern, values_of, words_pattern
+from tracelog.store.sqlite_writing import chunks, insert_logs, insert_spans, rows_of
+from tracelog.store.terms import matches_attributes, rough_pattern, values_of, words_pattern
 
 _BUSY_MS = 30_000
-_VARIABLES = 500
 _Decoded = TypeVar("_Decoded")
 _inherited: list[sqlite3.Connection] = []
 """Connections of the parent that a forked child must neither use nor close."""
@@ -77,10 +77,10 @@ class SQLiteStore(Store):
         """Store a batch in one transaction."""
         with no_fork, _translated(self.path):
             connection = self._connect_writer()
-            spans, logs, refused = _rows(documents)
+            spans, logs, refused = rows_of(documents)
             with _transaction(connection):
                 sqlite_schema.ensure(connection)
-                stored = _insert_spans(connection, spans) + _insert_logs(connection, logs)
+                stored = insert_spans(connection, spans) + insert_logs(connection, logs)
         return WriteResult(stored, len(documents) - stored - len(refused), refused)
 
     def refresh(self) -> None:
@@ -190,7 +190,7 @@ class SQLiteStore(Store):
 
     def _totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
         totals: dict[str, Totals] = {}
-        for chunk, marks in _chunks(trace_ids):
+        for chunk, marks in chunks(trace_ids):
             lines = dict(
                 self._select(
                     f"SELECT trace_id, sum(NOT event) FROM logs WHERE trace_id IN ({marks}) GROUP BY trace_id",
@@ -334,71 +334,6 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-
-
-def _rows(documents: Sequence[Document]) -> tuple[dict[str, Any], dict[str, Any], list[Refusal]]:
-    """Decode a batch into rows by id, spans and logs apart, and refuse what cannot be decoded."""
-    spans: dict[str, tuple[Span, str]] = {}
-    logs: dict[str, tuple[LogEntry, str]] = {}
-    refused = []
-    for document in documents:
-        try:
-            if document.stream == otel.TRACES:
-                spans[document.id] = (otel.decode_span(document.body), document.body.decode())
-            else:
-                logs[document.id] = (otel.decode_log(document.body, document.id), document.body.decode())
-        except (msgspec.MsgspecError, ValueError) as error:
-            refused.append(Refusal(document, str(error)))
-    return spans, logs, refused
-
-
-def _insert_spans(connection: sqlite3.Connection, rows: dict[str, tuple[Span, str]]) -> int:
-    fresh = _fresh(connection, "spans", rows)
-    for document_id in fresh:
-        span, text = rows[document_id]
-        cursor = connection.execute(sqlite_schema.INSERT_SPAN, sqlite_schema.span_row(document_id, span, text))
-        if span.links:
-            connection.executemany(
-                "INSERT INTO links (trace_id, span) VALUES (?, ?)",
-                {(link.trace_id, cursor.lastrowid) for link in span.links},
-            )
-    _insert_terms(connection, ((span.trace_id, span.attributes) for span, _ in map(rows.__getitem__, fresh)))
-    return len(fresh)
-
-
-def _insert_logs(connection: sqlite3.Connection, rows: dict[str, tuple[LogEntry, str]]) -> int:
-    fresh = _fresh(connection, "logs", rows)
-    connection.executemany(
-        sqlite_schema.INSERT_LOG,
-        (sqlite_schema.log_row(document_id, *rows[document_id]) for document_id in fresh),
-    )
-    traced = (entry for entry, _ in map(rows.__getitem__, fresh) if entry.trace_id)
-    _insert_terms(connection, ((entry.trace_id or "", entry.attributes) for entry in traced))
-    return len(fresh)
-
-
-def _insert_terms(connection: sqlite3.Connection, held: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    terms: Counter[tuple[str, str, str]] = Counter()
-    for trace_id, attributes in held:
-        if attributes:
-            terms.update((value, key, trace_id) for key, value in id_terms(attributes))
-    connection.executemany(sqlite_schema.INSERT_TERM, ((*term, count) for term, count in sorted(terms.items())))
-
-
-def _fresh(connection: sqlite3.Connection, table: str, rows: Mapping[str, Any]) -> list[str]:
-    """Return the ids that the table does not hold yet, in the order of the batch."""
-    known: set[str] = set()
-    for chunk, marks in _chunks(rows):
-        known.update(row[0] for row in connection.execute(f"SELECT id FROM {table} WHERE id IN ({marks})", chunk))
-    return [document_id for document_id in rows if document_id not in known]
-
-
-def _chunks(values: Collection[str]) -> Iterator[tuple[list[str], str]]:
-    """Yield values in runs that SQLite takes as parameters, each with its question marks."""
-    everything = list(values)
-    for start in range(0, len(everything), _VARIABLES):
-        chunk = everything[start : start + _VARIABLES]
-        yield chunk, ",".join("?" * len(chunk))
 
 
 def _json_text(value: str) -> str:

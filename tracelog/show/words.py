@@ -1,0 +1,30 @@
+"""What commands say beside their answer: where an id was found, which window was searched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracelog.model import Match
+from tracelog.schema.times import format_iso
+
+OTHERS_NAMED = 5
+"""How many further traces are named; `--list` has them all."""
+
+
+def of_matches(matches: Sequence[Match]) -> list[str]:
+    """Say where the first match was found, and which other traces match."""
+    first, others = matches[0], [match.trace_id for match in matches[1:]]
+    said = [f"found as {first.field} in {first.count} documents of trace {first.trace_id}"]
+    if others:
+        rest = f" and {len(others) - OTHERS_NAMED} more (see --list)" if len(others) > OTHERS_NAMED else ""
+        said.append(f"also in {', '.join(others[:OTHERS_NAMED])}{rest}")
+    return said
+
+
+def of_window(since: int | None, until: int | None) -> str:
+    """Say which window was searched. `since`, `until`: ns."""
+    if since is None and until is None:
+        return "window: all that is stored"
+    begin = "the first" if since is None else format_iso(since, digits=0)
+    end = "the last" if until is None else format_iso(until, digits=0)
+    return f"window: from {begin} until {end}"
