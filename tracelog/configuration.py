@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from tracelog.capture.json import JsonFormatter
 from tracelog.capture.pretty import PrettyFormatter
+from tracelog.capture.redact import Redactor
 from tracelog.capture.stdlib import install
 from tracelog.errors import ConfigurationError
 from tracelog.resource import detect_resource
@@ -50,6 +51,7 @@ def configure(
     spans: bool = True,
     events: bool = True,
     baggage: Iterable[str] | None = None,
+    redact: bool | Redactor = True,
     **options: Any,
 ) -> None:
     """Set up stdlib logging, structlog and the SDK's tracer provider, in one call.
@@ -58,23 +60,23 @@ def configure(
     (`off` for none), else `pretty` on a terminal and `json` elsewhere; always on stderr. `schema` names the keys of
     console JSON: `otel`, `ecs`, `datadog` or `gcp`; else `TRACELOG_SCHEMA`, else `otel`. `spans`: store the SDK's
     spans; `events`: log their events. `baggage`: keys of the active baggage that every line gets (`request.id`); else
-    `TRACELOG_BAGGAGE`, separated by commas. `service` and `options` are as for `StoreHandler`. Raise
-    ConfigurationError for values that cannot work, before anything is changed.
+    `TRACELOG_BAGGAGE`, separated by commas. `redact`: whether secrets are hidden before anything is stored or printed,
+    or the Redactor that hides them. `service` and `options` are as for `StoreHandler`. Raise ConfigurationError for
+    values that cannot work, before anything is changed.
     """
     chosen_level = _level(os.environ.get("TRACELOG_LEVEL", "INFO") if level is None else level)
     chosen_schema = schema or os.environ.get("TRACELOG_SCHEMA", "otel")
     line_schema(chosen_schema)
     name = service or _service_of_provider()
-    handlers: list[logging.Handler] = [StoreHandler(store, service=name, **options)]
-    handlers += _console_handlers(
-        os.environ.get("TRACELOG_CONSOLE") if console is None else console, chosen_schema, name
-    )
+    handlers: list[logging.Handler] = [StoreHandler(store, service=name, redact=redact, **options)]
+    chosen_console = os.environ.get("TRACELOG_CONSOLE") if console is None else console
+    handlers += _console_handlers(chosen_console, chosen_schema, name, redact)
     install(baggage_keys=_listed(os.environ.get("TRACELOG_BAGGAGE")) if baggage is None else baggage)
     _survive_dict_config()
     _replace_handlers(handlers, chosen_level)
     _configure_structlog()
     if spans or events:
-        _configure_provider(name, store, options, spans=spans, events=events)
+        _configure_provider(name, store, {**options, "redact": redact}, spans=spans, events=events)
 
 
 def _listed(text: str | None) -> list[str] | None:
@@ -130,6 +132,7 @@ def _console_handlers(
     console: bool | str | None,  # noqa: FBT001 - the public parameter, passed on
     schema: str,
     service: str | None,
+    redact: bool | Redactor,  # noqa: FBT001 - as above
 ) -> list[logging.Handler]:
     """Return the handler that prints on stderr, or none."""
     if console in (False, "off"):
@@ -138,7 +141,11 @@ def _console_handlers(
         raise ConfigurationError(f"unknown console {console!r} (expected pretty, json or False)")
     handler = logging.StreamHandler(sys.stderr)
     pretty = console == "pretty" or (console != "json" and sys.stderr.isatty())
-    handler.setFormatter(PrettyFormatter(service=service) if pretty else JsonFormatter(schema=schema, service=service))
+    handler.setFormatter(
+        PrettyFormatter(service=service, redact=redact)
+        if pretty
+        else JsonFormatter(schema=schema, service=service, redact=redact)
+    )
     return [handler]
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 from pythonjsonlogger.core import BaseJsonFormatter
 
-from tracelog.capture.record import EVENT, read_said
+from tracelog.capture.record import EVENT, read_record, read_said
+from tracelog.capture.redact import Redactor, make_redactor
 from tracelog.capture.stdlib import stamp_of
 from tracelog.capture.values import clean, clean_attributes, scrub
 from tracelog.resource import detect_resource
@@ -44,11 +45,20 @@ class JsonFormatter(BaseJsonFormatter):
     """Format records as JSON lines with trace ids; `service` names the service.
 
     `schema`: `otel`, `ecs`, `datadog` or `gcp`. The keys of a line are those of the schema; fields that a `fmt` names
-    are added where the record has them and the schema does not.
+    are added where the record has them and the schema does not. `redact`: whether secrets are hidden, or the Redactor
+    that hides them.
     """
 
-    def __init__(self, *args: Any, schema: str = "otel", service: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        schema: str = "otel",
+        service: str | None = None,
+        redact: bool | Redactor = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._redactor = make_redactor(redact)
         self._schema = line_schema(schema)
         self._service = detect_resource(service)["service.name"]
         hooks = ("process_log_record", "serialize_log_record", "jsonify_log_record")
@@ -59,6 +69,13 @@ class JsonFormatter(BaseJsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
+        line = self._line(record) if self._redactor is None else self._redacted_line(record, self._redactor)
+        return encode_line(line) if self._as_it_is else self._shaped(line, record)
+
+    def _redacted_line(self, record: logging.LogRecord, redactor: Redactor) -> dict[str, Any]:
+        return self._schema.line(redactor(read_record(record, {"service.name": self._service})))
+
+    def _line(self, record: logging.LogRecord) -> dict[str, Any]:
         schema, held = self._schema, record.__dict__
         stamp = stamp_of(record)
         body, attributes, exception = read_said(record, stamp)
@@ -73,7 +90,7 @@ class JsonFormatter(BaseJsonFormatter):
             schema.add_exception(line, exception)
         if attributes:
             schema.add_attributes(line, attributes)
-        return encode_line(line) if self._as_it_is else self._shaped(line, record)
+        return line
 
     def _shaped(self, line: dict[str, Any], record: logging.LogRecord) -> str:
         """Return the line as python-json-logger's options and hooks want it."""

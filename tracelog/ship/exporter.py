@@ -12,6 +12,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from tracelog.capture.redact import Redactor, make_redactor
 from tracelog.capture.spans import read_span
 from tracelog.capture.values import scrub
 from tracelog.schema.otel import Document, encode_spans
@@ -21,10 +22,11 @@ from tracelog.store import Store
 
 
 class StoreSpanExporter(SpanExporter):
-    """Store spans. `store` and `options` are as for `StoreHandler`; the service is the SDK's resource."""
+    """Store spans. `store`, `redact` and `options` are as for `StoreHandler`; the service is the SDK's resource."""
 
-    def __init__(self, store: str | Store | None = None, **options: Any) -> None:
+    def __init__(self, store: str | Store | None = None, *, redact: bool | Redactor = True, **options: Any) -> None:
         self._sender: Sender = sender_for(store, **options)
+        self._redactor = make_redactor(redact)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Queue ended spans; what cannot be encoded is counted, and the rest goes on."""
@@ -46,6 +48,8 @@ class StoreSpanExporter(SpanExporter):
         span = read_span(ended)
         if span is None:
             return []
+        if self._redactor is not None:
+            span = self._redactor(span)
         destination = self._sender.pipeline.destination
         try:
             return list(encode_spans([span], destination))

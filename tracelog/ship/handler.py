@@ -10,6 +10,7 @@ import logging
 from typing import Any
 
 from tracelog.capture.record import read_record
+from tracelog.capture.redact import Redactor, make_redactor
 from tracelog.resource import detect_resource
 from tracelog.schema.otel import Destination
 from tracelog.ship.emit import emit
@@ -22,7 +23,8 @@ class StoreHandler(logging.Handler):
     """Store log records. Constructing it opens no connection; emitting never blocks and never raises.
 
     `store`: a URL, a ready Store, or None for `TRACELOG_STORE`; `service`: `service.name`, else from `OTEL_*`.
-    `options` are those of Elasticsearch: `dataset`, `namespace`, `api_key`, `ca_certs`, `ssl_fingerprint`.
+    `redact`: whether secrets are hidden before anything is queued, or the Redactor that hides them. `options` are those
+    of Elasticsearch: `dataset`, `namespace`, `api_key`, `ca_certs`, `ssl_fingerprint`.
     """
 
     flushOnClose = False  # noqa: N815 - logging.shutdown, dictConfig's too, need not wait: the sender outlives the handler
@@ -33,16 +35,19 @@ class StoreHandler(logging.Handler):
         *,
         service: str | None = None,
         level: int | str = logging.NOTSET,
+        redact: bool | Redactor = True,
         **options: Any,
     ) -> None:
         super().__init__(level)
         self._sender = sender_for(store, **options)
         self._resource = detect_resource(service)
+        self._redactor = make_redactor(redact)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Encode a record and put it on its way."""
         if not is_sending():
-            emit(self._sender.pipeline, lambda record_id: read_record(record, self._resource, record_id))
+            pipeline, resource = self._sender.pipeline, self._resource
+            emit(pipeline, lambda record_id: read_record(record, resource, record_id), self._redactor)
 
     def flush(self, timeout: float = EXIT_TIMEOUT) -> None:
         """Wait until all records are stored, for at most `timeout` seconds."""

@@ -6,6 +6,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from tracelog.capture.json import encode_line
+from tracelog.capture.redact import Redactor, make_redactor
 from tracelog.capture.structlog import read_event
 from tracelog.resource import detect_resource
 from tracelog.schema.lines import line_schema
@@ -27,11 +28,13 @@ class StoreRenderer:
         *,
         service: str | None = None,
         schema: str = "otel",
+        redact: bool | Redactor = True,
         **options: Any,
     ) -> None:
         self._sender = sender_for(store, **options)
         self._resource = detect_resource(service)
         self._line = line_schema(schema).line
+        self._redactor = make_redactor(redact)
 
     def __call__(self, logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> str:
         """Store an event and return its line."""
@@ -39,5 +42,5 @@ class StoreRenderer:
         def read(record_id: str) -> Any:
             return read_event(logger, method_name, event_dict, self._resource, record_id)
 
-        entry = None if is_sending() else emit(self._sender.pipeline, read)
+        entry = None if is_sending() else emit(self._sender.pipeline, read, self._redactor)
         return encode_line(dict(event_dict) if entry is None else self._line(entry))
