@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tracelog.capture.json_renderer import JsonRenderer
     from tracelog.capture.middleware import CrashLineMiddleware
     from tracelog.capture.queues import QueueHandler
+    from tracelog.capture.redact import Redactor
     from tracelog.capture.span_events import SpanEventLogger
     from tracelog.capture.stdlib import TraceContextFilter, install, uninstall
     from tracelog.capture.structlog import add_trace_context
@@ -37,6 +38,7 @@ _HOMES = {
     "JsonFormatter": "tracelog.capture.json",
     "JsonRenderer": "tracelog.capture.json_renderer",
     "QueueHandler": "tracelog.capture.queues",
+    "Redactor": "tracelog.capture.redact",
     "SpanEventLogger": "tracelog.capture.span_events",
     "Store": "tracelog.store",
     "StoreHandler": "tracelog.ship.handler",
@@ -60,6 +62,7 @@ __all__ = [
     "JsonFormatter",
     "JsonRenderer",
     "QueueHandler",
+    "Redactor",
     "SpanEventLogger",
     "Store",
     "StoreHandler",
