@@ -62,6 +62,7 @@ _HARMLESS = re.compile(
 _BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,_]*")
 _LONGEST_KEY = 128
+_ROUNDS = 4
 _KEYS_REMEMBERED = 4096
 
 # All that is hidden has something of this, in lower case. A branch begins with its rarest letter: that is its cost.
@@ -77,7 +78,7 @@ _TEMPORARY_AWS_KEY = "ASIA"
 
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _URL_PASSWORD = re.compile(r"""(?<=://)([^\s/?#:@"'<>[\]{}|\\]*):([^\s/?#"'<>]+)@""")
-_BARE_SCHEME = re.compile(r"([bB](?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC])\s{1,3})([A-Za-z0-9._~+/=-]{8,})")
+_BARE_SCHEME = re.compile(r"(?<![=\w])([bB](?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC])\s{1,3})([A-Za-z0-9._~+/=-]{8,})")
 _ENCODED = re.compile(r"[a-z0-9][A-Z]|=")
 _TOKEN = re.compile(
     r"eyJ[\w-]+(?:\.[\w-]*)?(\.[\w-]*)?(?:\.[\w-]*){0,2}"
@@ -91,7 +92,7 @@ _TOKEN = re.compile(
 
 _SEPARATOR = re.compile(r"[=:](?<=[\w\s.%\"'`\]\\-]{3}.)[=>]{0,2}", re.ASCII)  # no name has less than three letters
 _NAME_BACKWARDS = re.compile(r"\s{0,2}\]?(?:[\"'`]\\{0,8})?(?:\]|[dD]5%)?([\w.-]{1,128})", re.ASCII)
-_OPENING = re.compile(r"\s{0,2}(?:[\[(](?=b?\\{0,8}[\"']))?(?:b?(\\{0,8}[\"'`]))?")
+_OPENING = re.compile(r"[^\S\r\n]{0,2}(?:[\[(](?=b?\\{0,8}[\"']))?(?:b?(\\{0,8}[\"'`]))?")
 _SCHEME = re.compile(r"(?:apikey|basic|bearer|digest|negotiate) {1,3}(?=\S)", re.IGNORECASE)
 _HEADER = re.compile(r"(?:authorization|cookie)$", re.IGNORECASE)
 _LINE = re.compile(r"(?:[^\r\n\"'`]*[^\s\"'`])?")
@@ -319,15 +320,24 @@ class Redactor:
         return answer
 
     def _hide_patterns(self, text: str) -> str:
-        if self._is_suspicious(text):
-            text = _hide_private_keys(text)
-            text = _URL_PASSWORD.sub(_hide_url_password, text)
-            text = _BARE_SCHEME.sub(_hide_credentials, text)
-            text = _TOKEN.sub(_hide_token, text)
-            text = self._hide_named(text)
+        """Search again where something was hidden: what stood beside it may show only now."""
+        for _ in range(_ROUNDS):
+            hidden = self._search(text)
+            if hidden == text:
+                break
+            text = hidden
         for pattern in self._patterns:
             text = pattern.sub(_hide_match, text)
         return text
+
+    def _search(self, text: str) -> str:
+        if not self._is_suspicious(text):
+            return text
+        text = _hide_private_keys(text)
+        text = _URL_PASSWORD.sub(_hide_url_password, text)
+        text = _BARE_SCHEME.sub(_hide_credentials, text)
+        text = _TOKEN.sub(_hide_token, text)
+        return self._hide_named(text)
 
     def _hide_named(self, text: str) -> str:
         """Hide what follows a name that asks, as in `name=value`, `name: value`, `"name": "value"`."""
@@ -451,7 +461,7 @@ def _find_value(text: str, separator: re.Match[str], name: str, kind: int) -> tu
         found = extent.match(text, start)
         end = found.end() if found else start
     value = text[start:end]
-    if value == REDACTED or _NO_SECRET.fullmatch(value) or _is_count(kind, value):
+    if value.startswith(REDACTED) or _NO_SECRET.fullmatch(value) or _is_count(kind, value):
         return start, end, False
     if quote:
         is_secret = kind == _ALL or _WORDLIKE.search(value) is not None
