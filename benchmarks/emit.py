@@ -139,6 +139,9 @@ def peers() -> dict[str, Call]:
         ),
         "ecs-logging": lambda: formatted("ecs", import_module("ecs_logging").StdlibFormatter()),
         "tracelog.JsonFormatter": lambda: with_install(formatted("ours", tracelog.JsonFormatter(service="shop"))),
+        "tracelog.JsonFormatter, redact=True": lambda: with_install(
+            formatted("ours-redacting", tracelog.JsonFormatter(service="shop", redact=True))
+        ),
         "tracelog.JsonFormatter, ecs": lambda: with_install(
             formatted("ours-ecs", tracelog.JsonFormatter(schema="ecs", service="shop"))
         ),
