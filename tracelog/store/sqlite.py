@@ -31,7 +31,7 @@ from tracelog.store.base import Store, Totals, TraceContents, WriteResult
 from tracelog.store.forks import before_fork, no_fork
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
 from tracelog.store.sqlite_writing import chunks, insert_logs, insert_spans, rows_of
-from tracelog.store.terms import matches_attributes, rough_pattern, values_of, words_pattern
+from tracelog.store.terms import matches_attributes, rough_words, values_of, words_pattern
 
 _BUSY_MS = 30_000
 _Decoded = TypeVar("_Decoded")
@@ -169,7 +169,7 @@ class SQLiteStore(Store):
         where.add("time < ?", query.until)
         pattern = words_pattern(query.text) if query.text else None
         if pattern:
-            where.add("has_words(document, ?)", rough_pattern(query.text or ""))
+            where.add("may_hold(document, ?)", rough_words(query.text or ""))
         rows = self._select(f"SELECT document, id FROM logs {where} ORDER BY time", where.values)
         for entry in self._decoded(otel.decode_log, rows):
             if pattern is None or pattern.search(entry.message):
@@ -242,8 +242,8 @@ class SQLiteStore(Store):
             held.update((span.trace_id, key) for key, text in set(values_of(span.attributes)) if text == value)
         logs = self._select(
             "SELECT document, id FROM logs WHERE trace_id IS NOT NULL"
-            " AND (has_words(document, ?) OR instr(document, ?))",
-            (rough_pattern(value), _json_text(value)),
+            " AND (may_hold(document, ?) OR instr(document, ?))",
+            (rough_words(value), _json_text(value)),
         )
         for entry in self._decoded(otel.decode_log, logs):
             trace_id = entry.trace_id or ""

@@ -6,15 +6,14 @@ read from its end. The index over service, name, kind and duration holds all tha
 
 from __future__ import annotations
 
-import re
 import sqlite3
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
 from tracelog.model import LEVELS, LogEntry, Span
 from tracelog.store.query import ENTRY_KINDS
+from tracelog.store.terms import may_hold
 
 VERSION = 1
 
@@ -62,7 +61,7 @@ def connect(path: Path, *, create: bool, busy_ms: int) -> sqlite3.Connection:
         )
     connection = sqlite3.connect(path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
     try:
-        connection.create_function("has_words", 2, _has_words, deterministic=True)
+        connection.create_function("may_hold", 2, may_hold, deterministic=True)
         connection.execute("PRAGMA synchronous = NORMAL")
         version = _version(connection)
         if version is None or (version == 0 and not create):
@@ -124,12 +123,3 @@ def _version(connection: sqlite3.Connection) -> int | None:
 def _integer(value: int) -> int:
     """Keep a number within SQLite's 64 bits."""
     return min(max(value, -(2**63)), 2**63 - 1)
-
-
-@lru_cache(maxsize=16)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
-
-
-def _has_words(document: str, pattern: str) -> bool:
-    return _compiled(pattern).search(document) is not None

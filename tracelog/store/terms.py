@@ -61,9 +61,15 @@ def words_pattern(text: str) -> re.Pattern[str]:
     return re.compile(r"(?<!\w)" + r"\W+".join(escaped) + r"(?!\w)" if escaped else _NEVER, re.IGNORECASE)
 
 
-def rough_pattern(text: str) -> str:
-    r"""Return a pattern for raw JSON that no document with these words misses; `words_pattern` then decides.
+def rough_words(text: str) -> str:
+    """Return the words of a text, case folded, one a line: what `may_hold` looks for."""
+    return "\n".join(word.casefold() for word in words(text))
 
-    Within JSON an escape such as `\n` may stand right before a word, so that boundaries say nothing there.
+
+def may_hold(document: str, rough: str) -> bool:
+    """Say whether raw JSON has each of the words somewhere; `words_pattern` then decides. Without words, never.
+
+    Order and boundaries say nothing in JSON, where an escape may stand right before a word.
     """
-    return ".*?".join(re.escape(word) for word in words(text)) or _NEVER
+    folded = document.casefold()
+    return bool(rough) and all(word in folded for word in rough.split("\n"))
