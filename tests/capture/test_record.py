@@ -10,6 +10,7 @@ import pytest
 import structlog
 from opentelemetry.trace import Tracer
 
+from tracelog.capture import crash_lines
 from tracelog.capture.record import read_record, severity_number
 from tracelog.capture.structlog import add_trace_context
 from tracelog.model import LogEntry
@@ -192,3 +193,12 @@ def test_a_record_whose_exception_a_queue_has_made_text_keeps_it() -> None:
     found = read_record(record, RESOURCE).exception
     assert found is not None
     assert (found.type, found.message, found.stacktrace) == (None, None, "Traceback ...\nKeyError: 1")
+
+
+def test_a_bare_record_is_read_within_a_request_too() -> None:
+    request = crash_lines.Request(None, keeps_thread=False)
+    token = crash_lines.current_request.set(request)
+    try:
+        assert read_record(logging.makeLogRecord({"msg": "bare"}), RESOURCE).body == "bare"
+    finally:
+        crash_lines.current_request.reset(token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sqlite3
@@ -15,6 +16,7 @@ from tracelog.errors import StoreRejectedError, StoreUnavailableError
 from tracelog.schema import otel
 from tracelog.store import open_store
 from tracelog.store.base import WriteResult
+from tracelog.store.sqlite import SQLiteStore
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -139,3 +141,16 @@ def test_a_span_without_valid_ids_is_refused(tmp_path: Path) -> None:
         result = store.write([document])
     assert result == WriteResult(0, 0, result.refused)
     assert [refusal.document for refusal in result.refused] == [document]
+
+
+def test_a_store_that_nobody_closed_closes_its_connections_when_it_is_forgotten(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "forgotten.db")
+    store.write([])
+    assert list(store.logs()) == []
+    connections = list(store._connections)
+    del store
+    gc.collect()
+    assert len(connections) == 2
+    for connection in connections:
+        with pytest.raises(sqlite3.ProgrammingError):
+            connection.execute("SELECT 1")

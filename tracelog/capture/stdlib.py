@@ -87,7 +87,7 @@ def stamp_of(record: logging.LogRecord) -> Stamp | None:
         return stamp
     if not _made_here(record):
         return None
-    held[STAMP] = current_stamp() or crash_lines.late_stamp(record.name, record.exc_info)
+    held[STAMP] = current_stamp() or crash_lines.late_stamp(record.name or "", record.exc_info)
     return stamp_of(record)
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 import msgspec
 
@@ -53,6 +53,13 @@ def _close_writers() -> None:
 before_fork.append(_close_writers)
 
 
+def _close_forgotten(connections: list[sqlite3.Connection], owner: int) -> None:
+    """Close what a store still had open that nobody closed, in the process that opened it."""
+    if os.getpid() == owner:
+        for connection in connections:
+            connection.close()
+
+
 class SQLiteStore(Store):
     """A store in one file. It is created by the first write; reading one that does not exist is an error."""
 
@@ -64,6 +71,7 @@ class SQLiteStore(Store):
         self._writer: sqlite3.Connection | None = None
         self._owner = os.getpid()
         _stores.add(self)
+        finalize(self, _close_forgotten, self._connections, self._owner).atexit = False
 
     def setup(self) -> list[str]:
         """Create the file and its tables where they are absent."""
@@ -93,7 +101,7 @@ class SQLiteStore(Store):
             self._close_writer()
             for connection in self._connections:
                 connection.close()
-            self._connections = []
+            self._connections.clear()
             self._local = threading.local()
 
     def operations(
@@ -269,19 +277,19 @@ class SQLiteStore(Store):
         self._forget_parent()
         if self._writer is None:
             self._writer = sqlite_schema.connect(self.path, create=True, busy_ms=_BUSY_MS)
+            self._connections.append(self._writer)
             sqlite_schema.prepare(self._writer)
         return self._writer
 
     def _close_writer(self) -> None:
         if self._writer is not None:
             self._writer.close()
+            self._connections.remove(self._writer)
             self._writer = None
 
     def _forget_parent(self) -> None:
         if os.getpid() != self._owner:
             _inherited.extend(self._connections)
-            if self._writer is not None:  # forked without Python's hooks
-                _inherited.append(self._writer)
             self._owner, self._connections, self._local, self._writer = os.getpid(), [], threading.local(), None
 
     def _connect(self) -> sqlite3.Connection:
