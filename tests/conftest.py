@@ -35,6 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(180, func_only=True))
 
 
+@pytest.fixture(autouse=True)
+def _own_spools(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the spools of tests, and of the processes that they start, apart from each other and from the user's own."""
+    monkeypatch.setenv("TRACELOG_SPOOL", str(tmp_path_factory.mktemp("spool")))
+
+
 @pytest.fixture(scope="session")
 def node_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeURL]:
     """Return the URL of a node of a version, which is started when it is first asked for."""

@@ -43,7 +43,14 @@ class StoreError(TracelogError):
 
 
 class StoreUnavailableError(StoreError, ConnectionError):
-    """The store cannot be reached or is too busy; the same call may go through later."""
+    """The store cannot be reached or is too busy; the same call may go through later.
+
+    `retry_after`: how many seconds the store asks to be left alone, where it says so.
+    """
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class StoreRejectedError(StoreError, RuntimeError):

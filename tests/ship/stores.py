@@ -8,7 +8,9 @@ from typing import Any, NoReturn
 
 from tracelog.model import LogEntry, Match, Operation, Span
 from tracelog.schema.otel import Destination, Document, decode_log
+from tracelog.ship.folder import DestinationFolder
 from tracelog.ship.pipeline import Pipeline, Stats
+from tracelog.ship.spool import Spool
 from tracelog.store.base import Refusal, Store, Totals, TraceContents, WriteResult
 
 Answer = Exception | Callable[[Sequence[Document]], WriteResult]
@@ -18,20 +20,20 @@ def log_documents(*numbers: int) -> list[Document]:
     return [Document(f"d{number:04d}", "logs", b"{}") for number in numbers]
 
 
-def make_pipeline(capacity: int = 1000) -> Pipeline:
-    """Make a pipeline that nobody empties but the test."""
-    return Pipeline(Destination(), lambda _: None, capacity)
+def make_pipeline(folder: DestinationFolder | None = None, **options: Any) -> Pipeline:
+    """Make a pipeline that nobody empties but the test, in memory where no folder is given."""
+    return Pipeline(Destination(), Spool(folder, **options))
 
 
 def assert_balanced(stats: Stats) -> None:
     """Hold the books against the equation that they promise."""
-    accounted = stats.stored + stats.duplicates + stats.refused + stats.lost_queue_full + stats.lost_at_close
-    assert stats.emitted == accounted + stats.waiting, stats
+    settled = stats.stored + stats.duplicate_suppressed + stats.failure_stored + stats.refused
+    assert stats.emitted + stats.adopted == settled + stats.in_spool + stats.lost, stats
 
 
 def books(emitted: int, **rest: int) -> Stats:
     """Return the books in which nothing happened but what is named."""
-    return Stats(**{**dict.fromkeys(Stats._fields, 0), "emitted": emitted, **rest})
+    return Stats(emitted=emitted, **rest)
 
 
 class MemoryStore(Store):

@@ -91,7 +91,7 @@ def test_a_span_that_nobody_can_encode_is_counted_and_the_rest_goes_on(monkeypat
     spans = [ReadableSpan(name, SpanContext(1, number, is_remote=False)) for number, name in enumerate(names, 1)]
     assert exporter.export(spans) is SpanExportResult.FAILURE
     assert exporter.force_flush(30_000)
-    assert exporter.stats() == books(1, stored=1, encode_errors=1)
+    assert exporter.stats() == books(2, stored=1, lost_unencodable=1)
 
 
 def test_flushing_is_bounded_and_says_whether_all_is_stored() -> None:

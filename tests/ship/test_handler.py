@@ -83,7 +83,7 @@ def test_a_record_that_nobody_can_read_raises_nothing_and_is_counted(monkeypatch
     monkeypatch.setattr(handler_module, "read_record", fail)
     handler = StoreHandler(MemoryStore())
     make_logger(handler).info("placed")
-    assert handler.stats() == books(0, encode_errors=1)
+    assert handler.stats() == books(1, lost_unencodable=1)
 
 
 def test_a_handler_has_a_level_of_its_own() -> None:
@@ -142,5 +142,5 @@ if sys.version_info >= (3, 12):  # before, logging flushes every handler that it
         logging.getLogger("shop").info("placed")
         monkeypatch.setattr(first, "flush", lambda: pytest.fail("it waits"))
         configure(store)
-        assert first.stats().waiting == 1
+        assert first.stats().in_spool == 1
         tracelog.shutdown(0)

@@ -176,11 +176,24 @@ assert os.waitpid(child, 0)[1] == 0
     assert run_well(url, program) == once("parent", "child, loaded: True")
 
 
-def test_a_process_that_ends_while_its_store_is_away_says_so_and_does_not_hang(tmp_path: Path) -> None:
+def test_a_process_that_ends_while_its_store_is_away_says_so_and_the_next_one_sends_for_it(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path}/later/tracelog.db"
+    ended = run(url, 'logger.info("placed")')
+    assert ended.returncode == 0
+    assert ended.stderr.splitlines()[-1:] == [
+        f"tracelog: 1 documents wait on disk for {url} (run: tracelog spool send)"
+    ]
+    (tmp_path / "later").mkdir()
+    assert run_well(url, 'logger.info("paid")') == once("placed", "paid")
+
+
+def test_a_process_without_a_spool_on_disk_that_ends_while_its_store_is_away_says_what_is_lost(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path}/nowhere/tracelog.db"
     program = """
 from tracelog.ship import sender
 sender.shutdown.__defaults__ = (0.2,)
+logger.removeHandler(handler)
+logger.addHandler(tracelog.StoreHandler(sys.argv[1], spool=False))
 logger.info("placed")
 """
     ended = run(url, program)

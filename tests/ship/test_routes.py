@@ -109,7 +109,7 @@ def test_an_event_that_cannot_be_stored_is_printed_all_the_same(monkeypatch: pyt
         "timestamp": "2026-04-19T14:23:01.2Z",
         "torn": "\\ud800",
     }
-    assert renderer._sender.stats == books(0, encode_errors=1)
+    assert renderer._sender.stats == books(1, lost_unencodable=1)
 
 
 @pytest.fixture

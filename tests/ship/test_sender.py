@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import stat
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import pytest
 from capture.telemetry import make_logger, make_tracer
 from opentelemetry import context
@@ -15,8 +18,9 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 import tracelog
 from tracelog import StoreHandler, StoreSpanExporter
 from tracelog.errors import ConfigurationError, StoreRejectedError, StoreUnavailableError
-from tracelog.schema.otel import Document
+from tracelog.schema.otel import Document, decode_log
 from tracelog.ship import sender as sender_module
+from tracelog.ship.refused import read_refused, refused_file
 from tracelog.store import Store
 from tracelog.store.base import WriteResult
 
@@ -32,7 +36,7 @@ def bodies(store: Store) -> list[object]:
 def test_making_a_handler_opens_nothing_and_starts_nothing(tmp_path: Path) -> None:
     handlers = [StoreHandler(f"sqlite:{tmp_path}/new.db"), StoreHandler("http://127.0.0.1:9")]
     assert list(tmp_path.iterdir()) == []
-    assert [handler._sender._thread for handler in handlers] == [None, None]
+    assert [handler._sender._threads for handler in handlers] == [[], []]
 
 
 def test_a_url_that_cannot_work_is_refused_at_once() -> None:
@@ -49,7 +53,7 @@ def test_a_store_that_is_down_at_the_start_gets_everything_later(
     for number in range(3):
         logger.info("order %d", number)
     assert not tracelog.flush(0.05)
-    assert handler.stats().waiting == 3
+    assert handler.stats().in_spool == 3
     (tmp_path / "later").mkdir()
     logger.info("order 3")
     assert tracelog.flush(30)
@@ -90,7 +94,7 @@ def test_a_reply_that_was_lost_is_recognised_when_the_batch_is_sent_again() -> N
     make_logger(handler).info("placed")
     assert tracelog.flush(30)
     assert store.received == [store.received[0]] * 2
-    assert handler.stats() == books(1, duplicates=1, retries=1)
+    assert handler.stats() == books(1, duplicate_suppressed=1, retries=1)
 
 
 def test_trouble_is_said_once_on_stderr_and_not_at_each_attempt(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,12 +104,33 @@ def test_trouble_is_said_once_on_stderr_and_not_at_each_attempt(capsys: pytest.C
     assert capsys.readouterr().err == "tracelog: memory: away (keeps trying; 1 documents wait)\n"
 
 
-def test_refused_documents_are_counted_and_the_reason_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_document_is_repaired_and_stored_with_what_it_said(capsys: pytest.CaptureFixture[str]) -> None:
     store = MemoryStore(lambda batch: store.part(batch, refused=[batch[0].id]))
+    handler = StoreHandler(store, service="shop")
+    make_logger(handler).info("placed", extra={"order": {"id": 4711}})
+    assert tracelog.flush(30)
+    assert handler.stats() == books(1, stored=1, repaired=1)
+    (stored,) = (decode_log(document.body) for document in store.documents.values())
+    assert (stored.body, stored.service) == ("placed", "shop")
+    assert stored.attributes["tracelog.repaired"] == "bad field"
+    assert msgspec.json.decode(stored.attributes["tracelog.original"])["order"] == {"id": 4711}
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_refused_even_when_repaired_is_set_aside_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(batch: Sequence[Document]) -> WriteResult:
+        return store.part(batch, refused=[document.id for document in batch])
+
+    store = MemoryStore(refuse, refuse)
     handler = StoreHandler(store)
     make_logger(handler).info("placed")
     assert tracelog.flush(30)
     assert handler.stats() == books(1, refused=1)
+    folder = handler._sender.pipeline.spool.folder
+    assert folder is not None
+    (line,) = read_refused(folder.path)
+    assert (line.reason, line.stream, decode_log(line.document).body) == ("bad field", "logs", "placed")
+    assert stat.S_IMODE(refused_file(folder.path).stat().st_mode) == 0o600
     assert capsys.readouterr().err == "tracelog: memory: refused 1 documents: bad field\n"
 
 
@@ -157,8 +182,26 @@ def test_shutting_down_sends_what_waits() -> None:
     assert store.messages == ["placed"]
 
 
-def test_shutting_down_while_the_store_is_away_is_bounded_counted_and_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_shutting_down_while_the_store_is_away_leaves_what_waits_on_disk(capsys: pytest.CaptureFixture[str]) -> None:
     handler = StoreHandler(MemoryStore(*[AWAY] * 10_000))
+    logger = make_logger(handler)
+    logger.info("placed")
+    logger.info("paid")
+    tracelog.shutdown(30)
+    assert handler.stats()._replace(retries=0) == books(2, in_spool=2)
+    said = capsys.readouterr().err
+    assert said.endswith("tracelog: 2 documents wait on disk for memory: (run: tracelog spool send)\n")
+    store = MemoryStore()
+    successor = StoreHandler(store)
+    make_logger(successor).info("shipped")
+    tracelog.flush(30)
+    tracelog.shutdown(30)
+    assert sorted(store.messages) == ["paid", "placed", "shipped"]
+    assert successor.stats() == books(1, adopted=2, stored=3)
+
+
+def test_shutting_down_without_a_spool_on_disk_is_bounded_counted_and_said(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = StoreHandler(MemoryStore(*[AWAY] * 10_000), spool=False)
     logger = make_logger(handler)
     logger.info("placed")
     logger.info("paid")
@@ -173,22 +216,24 @@ def test_the_thread_ends_with_the_sender_even_when_its_last_batch_failed() -> No
     handler = StoreHandler(MemoryStore(*[AWAY] * 10_000))
     make_logger(handler).info("placed")
     tracelog.flush(0.01)
-    thread = handler._sender._thread
-    assert thread is not None
+    (thread,) = handler._sender._threads
     tracelog.shutdown(0)
     thread.join(10)
     assert not thread.is_alive()
 
 
-def test_logging_after_the_shutdown_makes_no_noise_and_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    handler = StoreHandler(MemoryStore())
+@pytest.mark.parametrize(("spool", "fate"), [(None, "in_spool"), (False, "lost_at_close")])
+def test_logging_after_the_shutdown_makes_no_noise_and_is_kept_on_disk_or_counted(
+    spool: Literal[False] | None, fate: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = StoreHandler(MemoryStore(), spool=spool)
     logger = make_logger(handler)
     tracelog.shutdown(5)
     threads = threading.active_count()
     logger.info("too late")
-    handler.flush(30)
+    handler.flush(0)
     tracelog.shutdown(5)
-    assert handler.stats() == books(1, lost_at_close=1)
+    assert handler.stats() == books(1, **{fate: 1})
     assert (capsys.readouterr().err, threading.active_count()) == ("", threads)
 
 
@@ -202,8 +247,7 @@ def test_a_store_that_was_given_is_left_open_and_one_that_was_opened_is_closed(
         make_logger(handler).info("placed")
         assert tracelog.flush(30)
         tracelog.shutdown(30)
-        thread = handler._sender._thread
-        assert thread is not None
+        (thread,) = handler._sender._threads
         thread.join(30)
     assert (given.closed, opened.closed) == (False, True)
 

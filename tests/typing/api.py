@@ -31,7 +31,7 @@ def log_with_handlers() -> logging.Logger:
     logger.addHandler(console)
     logger.addHandler(store)
     logging.config.dictConfig({"version": 1, "handlers": {"store": {"class": "tracelog.StoreHandler"}}})
-    waiting: int = store.stats().waiting
+    waiting: int = store.stats().in_spool
     logger.info("%d wait", waiting, extra={"trace_id": "mine"})
     return logger
 

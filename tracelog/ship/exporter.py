@@ -37,11 +37,11 @@ class StoreSpanExporter(SpanExporter):
             try:
                 documents = self._encode(span)
             except Exception:  # noqa: BLE001 - ending a span never raises into the application
-                self._sender.pipeline.encode_errors += 1
+                self._sender.pipeline.unencodable += 1
                 result = SpanExportResult.FAILURE
                 continue
             for document in documents:
-                self._sender.pipeline.put(document)
+                self._sender.pipeline.put(document, weight=not span.status.is_ok)
         return result
 
     def _encode(self, ended: ReadableSpan) -> list[Document]:

@@ -47,7 +47,7 @@ class StoreHandler(logging.Handler):
         """Encode a record and put it on its way."""
         if not is_sending():
             pipeline, resource = self._sender.pipeline, self._resource
-            emit(pipeline, lambda record_id: read_record(record, resource, record_id), self._redactor)
+            emit(pipeline, lambda: read_record(record, resource), self._redactor)
 
     def flush(self, timeout: float = EXIT_TIMEOUT) -> None:
         """Wait until all records are stored, for at most `timeout` seconds."""

@@ -1,165 +1,216 @@
 """What was emitted and is not yet stored, and the books that are kept about it.
 
 A pipeline belongs to one destination and lives as long as the process: handlers come and go (`dictConfig` run
-again), the pipeline stays, so that nothing waits for the network when a handler closes. Emitting appends to a
-bounded queue in memory and never blocks; when it is full the oldest document goes, and is counted. The durable
-spool will stand where the queue stands now.
-
-Each record gets an id of a random prefix and a sequence number, so that a resend can never be stored twice. A forked
-child starts with an empty queue, a prefix of its own and no thread; what its parent had queued, its parent sends.
+again), the pipeline stays, so that nothing waits for the network when a handler closes. What is put in lies in the
+spool until the store has it; what dead processes left for the same destination is adopted and goes the same way. A
+forked child begins anew, with a spool of its own and no thread; what its parent has, its parent sends.
 """
 
 from __future__ import annotations
 
-import secrets
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
-from itertools import count
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from tracelog.schema.otel import Destination, Document
+from tracelog.ship.drain import AdoptedSpool, Drain, Taken
+from tracelog.ship.spool import Spool
 from tracelog.store.base import WriteResult
 
-CAPACITY = 50_000
-BATCH = 500
+BATCH, BATCH_BYTES = 1000, 4_000_000
+"""How many documents, and bytes of them, are sent at once."""
 
 
 class Stats(NamedTuple):
-    """The books: `emitted == stored + duplicates + refused + lost_queue_full + lost_at_close + waiting`."""
+    """The books.
 
-    emitted: int
-    stored: int
-    duplicates: int
-    refused: int
-    lost_queue_full: int
-    lost_at_close: int
-    waiting: int
-    retries: int
-    encode_errors: int
+    `emitted + adopted` is always the sum of `stored`, `duplicate_suppressed` (was there already), `failure_stored`
+    (went to a data stream's failure store), `refused`, `in_spool`, and all that is `lost_`: given up as the spool was
+    full (`quota`), damaged on disk, still in memory `at_close`, or `unencodable`.
+    """
+
+    emitted: int = 0
+    adopted: int = 0
+    stored: int = 0
+    duplicate_suppressed: int = 0
+    failure_stored: int = 0
+    refused: int = 0
+    in_spool: int = 0
+    lost_quota: int = 0
+    lost_damaged: int = 0
+    lost_at_close: int = 0
+    lost_unencodable: int = 0
+    repaired: int = 0
+    retries: int = 0
+    segment_waits: int = 0
+
+    @property
+    def lost(self) -> int:
+        """How many documents are nowhere."""
+        return self.lost_quota + self.lost_damaged + self.lost_at_close + self.lost_unencodable
+
+
+class Batch(NamedTuple):
+    """Documents on their way, and the spool that each is from."""
+
+    taken: Sequence[tuple[Drain, Taken]]
+
+    @property
+    def documents(self) -> list[Document]:
+        """What is to be stored."""
+        return [one.record.document for _, one in self.taken]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there may well be more where these came from."""
+        return len(self.taken) >= BATCH or sum(len(one.record.document.body) for _, one in self.taken) > BATCH_BYTES / 2
 
 
 class Pipeline:
-    """A queue of documents on their way to one destination. `capacity`: documents."""
+    """Documents on their way to one destination. `start` is called when there is something to send."""
 
-    def __init__(self, destination: Destination, wake: Callable[[Pipeline], None], capacity: int = CAPACITY) -> None:
+    def __init__(self, destination: Destination, spool: Spool, start: Callable[[], None] = lambda: None) -> None:
         self.destination = destination
-        self._wake = wake
-        self._capacity = capacity
-        self.reset()
+        self.spool = spool
+        self._start = start
+        self.begin()
 
-    def reset(self) -> None:
+    def begin(self) -> None:
         """Begin anew with empty books: at the start, and in a forked child."""
-        # Reentrant: a signal handler or a finaliser that logs may run in the middle of `put`.
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
-        self._queue: deque[Document] = deque()
-        self.in_flight: Sequence[Document] = ()
-        """The batch that was taken and is not settled."""
-        self._emitted = self._stored = self._duplicates = self._refused = 0
-        self._lost_queue_full = self._lost_at_close = 0
-        self.retries = self.encode_errors = 0
-        self._out_of_order = 0
-        self._closed = False
-        self._flushing = 0
-        prefix = secrets.token_hex(8)
-        self._prefix, self._sequence = prefix, count()
+        self.is_served = False
+        """Whether somebody sends what is put in."""
+        self._changed = threading.Condition()
+        self._adopted: list[AdoptedSpool] = []
+        self._again: list[tuple[Drain, Taken]] = []
+        self._stored = self._duplicates = self._failure_stored = self._refused = 0
+        self._adopted_count = self._lost_damaged = self._lost_at_close = self._lost_as_late = 0
+        self.unencodable = self.retries = self.repaired = 0
+        self._is_closed = False
+        self._is_wanted = False
 
-    def next_id(self) -> str:
-        """Return the id of the next record: sortable, within one process, by the order of the calls."""
-        return f"{self._prefix}-{next(self._sequence):012x}"
+    def put(self, document: Document, weight: int = 0) -> None:
+        """Take a document over; one without an id gets its own. Never blocks. `weight`: 1 for what is given up last."""
+        if self._is_closed and self.spool.folder is None:
+            self._lost_at_close += 1
+            self._lost_as_late += 1
+            return
+        self.spool.append(document, weight)
+        if not self.is_served:
+            self._start()
 
-    def put(self, document: Document) -> None:
-        """Take a document over. Never blocks, never raises."""
-        with self._lock:
-            self._emitted += 1
-            if self._closed:
-                self._lost_at_close += 1
-                return
-            idle = not self._queue
-            self._queue.append(document)
-            if len(self._queue) > self._capacity:
-                self._queue.popleft()
-                self._lost_queue_full += 1
-            if idle or len(self._queue) == BATCH:
-                self._changed.notify_all()
-        if idle:
-            self._wake(self)
+    def wait(self, seconds: float) -> None:
+        """Wait for more to send, not longer than that; a flush, or the end, comes earlier."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_wanted or self._is_closed, timeout=seconds)
 
-    def take(self, linger: float) -> Sequence[Document]:
-        """Return the next batch, waiting for one; up to `linger` seconds longer for it to fill. Empty when closed.
+    def take(self) -> Batch:
+        """Return the next batch, which may be empty: what goes again, then what is oldest."""
+        with self._changed:
+            self._is_wanted = False
+            taken, self._again = self._again, []
+            drains = (self.spool, *self._adopted)
+        for drain in drains:
+            if len(taken) < BATCH:
+                taken += [(drain, one) for one in drain.take(BATCH - len(taken), BATCH_BYTES)]
+        return Batch(taken)
 
-        The batch is `in_flight`, and on the books, until `settle` or `put_back`.
-        """
-        with self._lock:
-            self._changed.wait_for(lambda: self._queue or self._closed)
-            self._changed.wait_for(lambda: len(self._queue) >= BATCH or self._flushing or self._closed, timeout=linger)
-            self.in_flight = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-            return self.in_flight
-
-    def settle(self, result: WriteResult) -> None:
-        """Book what became of the batch that was taken; what is to be sent again goes back to the front.
-
-        After `close` there is no again: it is `lost_at_close`.
-        """
-        with self._lock:
+    def settle(self, batch: Batch, result: WriteResult) -> None:
+        """Book what became of a batch. What is to be sent again comes first in the next one."""
+        ids_again = {document.id for document in result.again}
+        again = [pair for pair in batch.taken if pair[1].record.document.id in ids_again]
+        done = [pair for pair in batch.taken if pair[1].record.document.id not in ids_again]
+        with self._changed:
             self._stored += result.stored
             self._duplicates += result.duplicates
+            self._failure_stored += result.failure_stored
             self._refused += len(result.refused)
-            again = () if self._closed else result.again
-            self._lost_at_close += len(result.again) - len(again)
-            self._queue.extendleft(reversed(again))
-            self._out_of_order = self._out_of_order + len(self.in_flight) - len(again) if again else 0
-            self.in_flight = ()
+            for drain, taken in _by_drain(done):
+                drain.settle(taken)
+            self._put_back(again)
+            self._let_go_of_empty()
             self._changed.notify_all()
 
-    def put_back(self) -> None:
-        """Return the batch that was taken to the front of the queue, in its order."""
-        self.settle(WriteResult(0, 0, again=self.in_flight))
+    def put_back(self, batch: Batch) -> None:
+        """Return a batch that was not sent."""
+        with self._changed:
+            self._put_back(list(batch.taken))
+            self._changed.notify_all()
+
+    def _put_back(self, pairs: list[tuple[Drain, Taken]]) -> None:
+        """Keep records for the next batch; after the end, those on disk are for others, and those in memory lost."""
+        if not self._is_closed:
+            self._again += pairs
+            return
+        for drain, taken in _by_drain(pairs):
+            self._lost_at_close += drain.give_up(taken)
+
+    def adopt(self) -> None:
+        """Take over what dead processes left for this destination."""
+        if self.spool.folder is None or self._is_closed:
+            return
+        for folder in self.spool.folder.abandoned():
+            adopted = AdoptedSpool(folder)
+            with self._changed:
+                self._adopted.append(adopted)
+                self._adopted_count += adopted.adopted
+                self._lost_damaged += adopted.damaged
+                self._let_go_of_empty()
+
+    def _let_go_of_empty(self) -> None:
+        for adopted in [one for one in self._adopted if not one.waiting]:
+            self._adopted.remove(adopted)
+            adopted.close()
 
     def flush(self, timeout: float) -> bool:
-        """Wait until all that was emitted before this call is settled; False when `timeout` seconds ran out.
+        """Wait until all that was emitted before this call is settled; False when `timeout` seconds ran out."""
+        target = self.spool.emitted
 
-        Where some of a batch go again, others have overtaken them and say nothing about what came before.
-        """
-        with self._lock:
-            target = self._emitted
+        def is_settled() -> bool:
+            oldest = self.spool.oldest()
+            return oldest is None or oldest >= target
 
-            def settled() -> bool:
-                return self._emitted - self._waiting() - self._out_of_order >= target
-
-            self._flushing += 1
+        with self._changed:
+            self._is_wanted = True
             self._changed.notify_all()
-            try:
-                self._changed.wait_for(lambda: self._closed or settled(), timeout=timeout)
-            finally:
-                self._flushing -= 1
-            return settled()
+            self._changed.wait_for(lambda: self._is_closed or is_settled(), timeout=timeout)
+            return is_settled() and not self.spool.left
 
     def close(self) -> None:
-        """Take nothing more, and give up what is queued; the books call it `lost_at_close`."""
-        with self._lock:
-            self._closed = True
-            self._lost_at_close += len(self._queue)
-            self._queue.clear()
-            self._out_of_order = 0
+        """Send nothing more. What is on disk is left to the next process; what is in memory is lost, and counted."""
+        with self._changed:
+            self._is_closed = True
+            again, self._again = self._again, []
+            self._put_back(again)
+            self._lost_at_close += self.spool.close()
+            for adopted in self._adopted:
+                adopted.close()
             self._changed.notify_all()
 
     @property
     def stats(self) -> Stats:
         """The books, as they stand."""
-        with self._lock:
+        with self._changed:
+            kept = self.spool.books()
             return Stats(
-                emitted=self._emitted,
+                emitted=kept.emitted + self.unencodable + self._lost_as_late,
+                adopted=self._adopted_count,
                 stored=self._stored,
-                duplicates=self._duplicates,
+                duplicate_suppressed=self._duplicates,
+                failure_stored=self._failure_stored,
                 refused=self._refused,
-                lost_queue_full=self._lost_queue_full,
+                in_spool=kept.waiting + sum(adopted.waiting for adopted in self._adopted),
+                lost_quota=kept.lost,
+                lost_damaged=self._lost_damaged,
                 lost_at_close=self._lost_at_close,
-                waiting=self._waiting(),
+                lost_unencodable=self.unencodable,
+                repaired=self.repaired,
                 retries=self.retries,
-                encode_errors=self.encode_errors,
+                segment_waits=kept.segment_waits,
             )
 
-    def _waiting(self) -> int:
-        return len(self._queue) + len(self.in_flight)
+
+def _by_drain(pairs: Sequence[tuple[Drain, Taken]]) -> Iterator[tuple[Drain, list[Taken]]]:
+    grouped: dict[Drain, list[Taken]] = {}
+    for drain, taken in pairs:
+        grouped.setdefault(drain, []).append(taken)
+    return iter(grouped.items())

@@ -8,6 +8,7 @@ from typing import Any
 from tracelog.capture.json import encode_line
 from tracelog.capture.redact import Redactor, make_redactor
 from tracelog.capture.structlog import read_event
+from tracelog.model import LogEntry
 from tracelog.resource import detect_resource
 from tracelog.schema.lines import line_schema
 from tracelog.ship.emit import emit
@@ -39,8 +40,8 @@ class StoreRenderer:
     def __call__(self, logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> str:
         """Store an event and return its line."""
 
-        def read(record_id: str) -> Any:
-            return read_event(logger, method_name, event_dict, self._resource, record_id)
+        def read() -> LogEntry:
+            return read_event(logger, method_name, event_dict, self._resource)
 
         entry = None if is_sending() else emit(self._sender.pipeline, read, self._redactor)
         return encode_line(dict(event_dict) if entry is None else self._line(entry))

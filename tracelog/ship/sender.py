@@ -13,12 +13,23 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from tracelog.errors import StoreError, StoreUnavailableError
+from tracelog.resource import detect_resource
 from tracelog.schema.otel import Destination
-from tracelog.ship.pipeline import Pipeline, Stats
+from tracelog.ship.folder import DestinationFolder, spool_root
+from tracelog.ship.keeper import Keeper
+from tracelog.ship.pipeline import Batch, Pipeline, Stats
+from tracelog.ship.refused import repaired, set_aside
+from tracelog.ship.spool import Spool
 from tracelog.store import Store, open_store, resolve_destination, resolve_url
+from tracelog.store.base import Refusal, WriteResult
 from tracelog.store.forks import no_fork
 
 LINGER = 0.3
@@ -26,6 +37,8 @@ LINGER = 0.3
 LONGEST_PAUSE = 10.0
 REJECTED_PAUSE = 30.0
 EXIT_TIMEOUT = 5.0
+ADOPTION_INTERVAL = 5.0
+"""How often is looked for what dead processes left, s."""
 COMPLAINT_INTERVAL = 300.0
 
 _sending = threading.local()
@@ -39,103 +52,229 @@ def is_sending() -> bool:
 class Sender:
     """Ships what is put into its pipeline. Opening the store, and every word with it, is left to the thread.
 
-    `owns_store`: whether the store is closed when the sender is.
+    `owns_store`: whether the store is closed when the sender is. `root`: the folder of all spools, None for memory.
     """
 
     def __init__(
-        self, open_target: Callable[[], Store], url: str, destination: Destination, *, owns_store: bool
+        self,
+        open_target: Callable[[], Store],
+        url: str,
+        destination: Destination,
+        *,
+        owns_store: bool,
+        root: Path | None = None,
     ) -> None:
         self.url = url
-        self.pipeline = Pipeline(destination, self._ensure_thread)
+        folder = None if root is None else DestinationFolder.of(root, url, destination)
+        spool = Spool(folder, _about_process(), wake=self._wake_keeper, complain=self._complain_of_disk)
+        self.pipeline = Pipeline(destination, spool, self._start)
+        self._keeper = Keeper(spool, self._complain_of_disk)
         self._open_target = open_target
         self._owns_store = owns_store
         self._store: Store | None = None
-        self.reset()
+        self._begin()
 
-    def reset(self) -> None:
-        """Forget thread and connection: at the start, and in a forked child."""
+    def _begin(self) -> None:
+        self._threads: list[threading.Thread] = []
+        self._starting = threading.Lock()
+        self._opening = threading.Lock()
+        self._stop = threading.Event()
+        self._next_complaint = self._next_complaint_of_disk = self._next_adoption = 0.0
+        self.state = "ready"
+        """`ready`, or what keeps it from sending."""
+
+    def begin_in_child(self) -> None:
+        """Forget threads, connection and spool: they are the parent's."""
         if self._store is not None:
             _inherited.append(self._store)
         self._store = None
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-        self._stop = threading.Event()
-        self._next_complaint = 0.0
+        self._begin()
+        self._keeper.begin()
+        self.pipeline.begin()
+        self.pipeline.spool.begin()
 
-    def flush(self, timeout: float = EXIT_TIMEOUT) -> bool:
-        """Wait until all that was emitted is in the store; False when `timeout` seconds ran out."""
-        self._ensure_thread(self.pipeline)
+    def flush(self, timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> bool:
+        """Wait until all that was emitted is in the store; False when `timeout` seconds ran out.
+
+        With `durable`, until it is on the disk, which takes no store; False where the spool is in memory.
+        """
+        if durable:
+            self.pipeline.spool.persist(durably=True)
+            return self.pipeline.spool.is_durable
+        self._start()
         return self.pipeline.flush(timeout)
 
     def close(self, timeout: float = EXIT_TIMEOUT) -> None:
-        """Send what waits, for at most `timeout` seconds, then give up the rest, counted and said on stderr."""
-        if self.pipeline.stats.waiting:
-            self.flush(timeout)
+        """Send what waits, for at most `timeout` seconds, and stop.
+
+        Where all of it is on the disk, a store that is away is not waited for: the next process sends it. What is in
+        memory only is given up after the time, counted and said on stderr.
+        """
+        was_served = self.pipeline.is_served
+        if was_served:
+            self._wait_for_all(timeout)
         self._stop.set()
+        self._keeper.stop()
         self.pipeline.close()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=1.0)
-        lost = self.stats.lost_at_close + self.stats.waiting
-        if lost:
-            self._say(f"{lost} documents could not be sent to {self.url} before the process ended")
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout=0.0 if self.pipeline.spool.left else 1.0)
+        stats = self.stats
+        if stats.lost_at_close:
+            self._say(f"{stats.lost_at_close} documents could not be sent to {self.url} before the process ended")
+        if stats.in_spool and was_served:
+            self._say(f"{stats.in_spool} documents wait on disk for {self.url} (run: tracelog spool send)")
+
+    def _wait_for_all(self, timeout: float) -> None:
+        """Wait until nothing waits, or what does is on the disk and the store turns out to be away."""
+        deadline = time.monotonic() + timeout
+        self.pipeline.adopt()
+        while self.stats.in_spool and time.monotonic() < deadline:
+            if self.pipeline.spool.is_durable and self.state != "ready":
+                return
+            if self.flush(min(max(deadline - time.monotonic(), 0.0), 0.1)):
+                self._stop.wait(0.01)  # what was adopted is on its way
 
     @property
     def stats(self) -> Stats:
         """The books of the pipeline."""
         return self.pipeline.stats
 
-    def _ensure_thread(self, _pipeline: Pipeline) -> None:
+    def _start(self) -> None:
         if self._stop.is_set() or not self._starting.acquire(blocking=False):
             return  # closed, or being started: by another thread, or by this one, which a signal handler interrupts
         try:
-            if self._thread is None or not self._thread.is_alive():
-                thread = threading.Thread(target=self._run, name="tracelog-sender", daemon=True)
-                thread.start()
-                self._thread = thread
+            if not self.pipeline.is_served:
+                self._start_thread(self._run)
+                if self.pipeline.spool.folder is not None:
+                    self._keeper.start()
+                self.pipeline.is_served = True
         except RuntimeError:  # the interpreter is shutting down; what waits is counted by close
             return
         finally:
             self._starting.release()
 
+    def _start_thread(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name="tracelog-sender", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
     def _run(self) -> None:
+        """Send, as long as the sender lives; share the work where there is much of it."""
         _sending.active = True
         _suppress_instrumentation()
         try:
-            while self.pipeline.take(LINGER):
-                self._send()
+            while not self._stop.is_set():
+                self._adopt()
+                batch = self.pipeline.take()
+                self._share(batch)
+                if batch.taken:
+                    self._send(batch)
+                if not batch.is_full:
+                    self.pipeline.wait(LINGER)
         finally:
             if self._store is not None and self._owns_store:
                 self._store.close()
 
-    def _send(self) -> None:
-        """Write the batch that was taken; on failure put it back and pause, longer each time."""
+    def _share(self, batch: Batch) -> None:
+        """Let a second thread send while there is more than one batch to send, where the store is faster with two."""
+        self._threads[1:] = [thread for thread in self._threads[1:] if thread.is_alive()]
+        if batch.is_full and self._store is not None and len(self._threads) < self._store.writers:
+            with suppress(RuntimeError):
+                self._start_thread(self._help)
+
+    def _help(self) -> None:
+        _sending.active = True
+        _suppress_instrumentation()
+        while not self._stop.is_set():
+            batch = self.pipeline.take()
+            if batch.taken:
+                self._send(batch)
+            if not batch.is_full:
+                return
+
+    def _adopt(self) -> None:
+        if time.monotonic() >= self._next_adoption:
+            self._next_adoption = time.monotonic() + ADOPTION_INTERVAL
+            try:
+                self.pipeline.adopt()
+            except Exception as error:  # noqa: BLE001 - what others left must not keep this process from sending
+                self._complain(f"cannot adopt what other processes left: {error}")
+
+    def _send(self, batch: Batch) -> None:
+        """Write a batch; on failure pause, longer each time, and write it again. Where the sender ends, put it back."""
         attempts = 0
         while not self._stop.is_set():
             try:
-                result = self._target().write(self.pipeline.in_flight)
-            except Exception as error:  # noqa: BLE001 - a sender that dies would lose the queue
+                result = self._written(batch)
+            except Exception as error:  # noqa: BLE001 - a sender that dies would send nothing more
                 attempts += 1
                 self.pipeline.retries += 1
-                self._complain(f"{error} (keeps trying; {self.pipeline.stats.waiting} documents wait)")
+                self.state = str(error)
+                self._complain(f"{error} (keeps trying; {self.stats.in_spool} documents wait)")
                 self._stop.wait(_pause(attempts, error))
                 continue
-            for refusal in result.refused[:1]:
-                self._complain(f"{self.url} refused {len(result.refused)} documents: {refusal.reason}")
-            self.pipeline.settle(result)
+            self.state = "ready"
+            self.pipeline.settle(batch, result)
             if result.again:
+                self.pipeline.retries += 1
                 self._stop.wait(_pause(1, StoreUnavailableError()))
             return
-        self.pipeline.put_back()
+        self.pipeline.put_back(batch)
+
+    def _written(self, batch: Batch) -> WriteResult:
+        """Write a batch; write what is refused once more, repaired; set aside what is refused even then."""
+        store = self._target()
+        result = store.write(batch.documents)
+        if not result.refused:
+            return result
+        mended, beyond = [], []
+        for refusal in result.refused:
+            document = repaired(refusal, self.pipeline.destination)
+            if document is None:
+                beyond.append(refusal)
+            else:
+                mended.append(document)
+        second = store.write(mended) if mended else WriteResult(0, 0)
+        self.pipeline.repaired += second.stored
+        refusals = [*beyond, *second.refused]
+        if refusals:
+            self._complain(f"{self.url} refused {len(refusals)} documents: {refusals[0].reason}")
+            self._set_aside(refusals)
+        return WriteResult(
+            result.stored + second.stored,
+            result.duplicates + second.duplicates,
+            refusals,
+            [*result.again, *second.again],
+            result.failure_stored + second.failure_stored,
+        )
+
+    def _set_aside(self, refusals: Sequence[Refusal]) -> None:
+        folder = self.pipeline.spool.folder
+        if folder is not None:
+            try:
+                set_aside(folder.path, refusals)
+            except OSError as error:
+                self._complain_of_disk(f"cannot set aside {len(refusals)} refused documents: {error}")
 
     def _target(self) -> Store:
-        if self._store is None:
-            with no_fork:
-                self._store = self._open_target()
-        return self._store
+        with self._opening:
+            if self._store is None:
+                with no_fork:
+                    self._store = self._open_target()
+            return self._store
+
+    def _wake_keeper(self) -> None:
+        self._keeper.wake()
 
     def _complain(self, message: str) -> None:
         if time.monotonic() >= self._next_complaint:
             self._next_complaint = time.monotonic() + COMPLAINT_INTERVAL
+            self._say(message)
+
+    def _complain_of_disk(self, message: str) -> None:
+        if time.monotonic() >= self._next_complaint_of_disk:
+            self._next_complaint_of_disk = time.monotonic() + COMPLAINT_INTERVAL
             self._say(message)
 
     @staticmethod
@@ -146,11 +285,20 @@ class Sender:
             return  # stderr is gone; the counters still know
 
 
+def _about_process() -> bytes:
+    """Return what is kept with each segment: whose it is."""
+    return msgspec.json.encode({"pid": os.getpid(), "resource": dict(detect_resource())})
+
+
 def _pause(attempts: int, error: Exception) -> float:
-    """Return how long to wait before trying again, s: doubled each time, with jitter (0.5 to 1 of it)."""
+    """Return how long to wait before trying again, s: doubled each time, with jitter (0.5 to 1 of it).
+
+    A store that asks for more gets it.
+    """
+    asked = getattr(error, "retry_after", None) or 0.0
     worth_waiting = isinstance(error, StoreUnavailableError) or not isinstance(error, StoreError)
     longest = LONGEST_PAUSE if worth_waiting else REJECTED_PAUSE
-    return min(0.1 * 2.0 ** min(attempts, 10), longest) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+    return max(min(0.1 * 2.0 ** min(attempts, 10), longest) * random.uniform(0.5, 1.0), asked)  # noqa: S311 - jitter
 
 
 def _suppress_instrumentation() -> None:
@@ -176,17 +324,22 @@ def sender_for(
     api_key: str | None = None,
     ca_certs: str | None = None,
     ssl_fingerprint: str | None = None,
+    spool: str | os.PathLike[str] | Literal[False] | None = None,
 ) -> Sender:
-    """Return the process's one sender to a destination, made on first use. No connection is opened here."""
+    """Return the process's one sender to a destination, made on first use. No connection is opened here.
+
+    `spool`: the folder of all spools, else `TRACELOG_SPOOL`, else the user's own; False for memory.
+    """
+    root = spool_root(spool)
     destination = resolve_destination(dataset, namespace)
     target: Callable[[], Store]
     if isinstance(store, Store):
         ready = store
-        key: Hashable = (id(ready), destination)
+        key: Hashable = (id(ready), destination, root)
         url, target = ready.url, lambda: ready
     else:
         url = resolve_url(store)
-        key = (url, destination, api_key, ca_certs, ssl_fingerprint)
+        key = (url, destination, root, api_key, ca_certs, ssl_fingerprint)
         options = {
             "dataset": dataset,
             "namespace": namespace,
@@ -197,14 +350,18 @@ def sender_for(
         target = lambda: open_store(url, **options)  # noqa: E731 - a name would say no more
     with _registry:
         if key not in _senders:
-            _senders[key] = Sender(target, url, destination, owns_store=not isinstance(store, Store))
+            _senders[key] = Sender(target, url, destination, owns_store=not isinstance(store, Store), root=root)
         return _senders[key]
 
 
-def flush(timeout: float = EXIT_TIMEOUT) -> bool:
-    """Wait until all that this process emitted is stored; False when `timeout` seconds ran out."""
+def flush(timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> bool:
+    """Wait until all that this process emitted is stored; False when `timeout` seconds ran out.
+
+    With `durable`, wait until it is on the disk of this machine instead, safe from a power cut.
+    """
     deadline = time.monotonic() + timeout
-    flushed = [sender.flush(max(deadline - time.monotonic(), 0.0)) for sender in list(_senders.values())]
+    senders = list(_senders.values())
+    flushed = [sender.flush(max(deadline - time.monotonic(), 0.0), durable=durable) for sender in senders]
     return all(flushed)
 
 
@@ -223,8 +380,7 @@ def _reset_after_fork() -> None:
     _registry = threading.Lock()
     _sending.active = False
     for sender in _senders.values():
-        sender.reset()
-        sender.pipeline.reset()
+        sender.begin_in_child()
 
 
 atexit.register(shutdown)

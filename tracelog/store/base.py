@@ -32,12 +32,16 @@ class Refusal(NamedTuple):
 
 
 class WriteResult(NamedTuple):
-    """What became of a batch: newly stored, already there, refused for good, and to be sent again."""
+    """What became of a batch: newly stored, already there, refused for good, and to be sent again.
+
+    `failure_stored` went to the failure store of a data stream: they are safe there, and not where they belong.
+    """
 
     stored: int
     duplicates: int
     refused: Sequence[Refusal] = ()
     again: Sequence[Document] = ()
+    failure_stored: int = 0
 
 
 class TraceContents(NamedTuple):
@@ -63,6 +67,8 @@ class Store(abc.ABC):
     """A place for spans and logs. Safe to use from several threads; a context manager that closes itself."""
 
     url: str
+    writers: int = 1
+    """How many threads may well write at once where there is much to write."""
     skipped: int = 0
     """How many stored documents could not be read, and were passed over, since the store was opened."""
 

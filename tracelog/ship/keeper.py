@@ -1,0 +1,61 @@
+"""The thread that keeps a spool ready and safe: segments are prepared before they are needed, and synced to the disk.
+
+It is apart from the sender, which may be waiting for a store that is away.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from tracelog.ship.spool import Spool
+
+SYNC_INTERVAL = 1.0
+"""How much a power cut may cost, s."""
+WRITE_INTERVAL = 0.05
+"""How much a kill may cost where segments are written by hand, s."""
+
+
+class Keeper:
+    """Keeps one spool. `complain` hears in one line what goes wrong."""
+
+    def __init__(self, spool: Spool, complain: Callable[[str], None]) -> None:
+        self._spool = spool
+        self._complain = complain
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the thread: at the start, and in a forked child."""
+        self._woken = threading.Event()
+        self._stopped = False
+        self._next_sync = 0.0
+
+    def wake(self) -> None:
+        """Have segments prepared now."""
+        self._woken.set()
+
+    def start(self) -> None:
+        """Start the thread. Raise RuntimeError where the interpreter is shutting down."""
+        threading.Thread(target=self._run, name="tracelog-keeper", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the thread, soon."""
+        self._stopped = True
+        self._woken.set()
+
+    def _run(self) -> None:
+        while not self._stopped:
+            self._woken.wait(WRITE_INTERVAL if self._spool.by_hand else SYNC_INTERVAL)
+            self._woken.clear()
+            try:
+                self._keep()
+            except Exception as error:  # noqa: BLE001 - without a keeper every log call would prepare its own segments
+                self._complain(f"cannot keep the spool ready: {error}")
+
+    def _keep(self) -> None:
+        self._spool.prepare()
+        is_due = time.monotonic() >= self._next_sync
+        self._spool.persist(durably=is_due)
+        if is_due:
+            self._next_sync = time.monotonic() + SYNC_INTERVAL

@@ -1,0 +1,325 @@
+"""A segment: a run of records in one buffer, and what is known about each: not yet taken, taken, settled.
+
+A segment lies in one of three ways, told apart by what it takes for its bytes to outlive the process:
+
+MappedSegment   a file, mapped shared: copied is kept, whatever becomes of the process; a sync saves it from a power cut
+WrittenSegment  a file written by hand, for file systems that are unsafe to map: kept once `persist` has run
+MemorySegment   no file: it goes with the process
+
+A file begins with a page of its own: a magic, how far its records are settled (with a checksum, for a wrong figure
+there would lose records), and JSON that says whose it is. Nothing but the records is needed to send them.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from zlib import crc32
+
+from tracelog.ship.records import ALIGNMENT, Buffer, Damage, Record, read_records, write_record
+
+START = 4096
+"""Where the records begin."""
+_MAGIC = b"tracelg1"
+_SETTLED = struct.Struct("<II")
+_SETTLED_AT, _ABOUT_AT = 8, 16
+_ABOUT_LENGTH = struct.Struct("<I")
+_PAGE = 4096
+_PAGES_TOUCHED = 16
+
+
+class MemorySegment:
+    """Records in memory. `end`: where the next one goes; `cursor`: where the next one to be taken lies."""
+
+    path: Path | None = None
+    buffer: Buffer
+
+    def __init__(self, size: int, buffer: Buffer | None = None) -> None:
+        self.buffer = bytearray(START + size) if buffer is None else buffer
+        self.size = len(self.buffer)
+        self.end = self.cursor = START
+        self.count = self.taken = self.settled = 0
+        self.damaged = 0
+        self.persisted = START
+        """Up to where its records are on the disk."""
+        self.is_full = self.is_kept = False
+        """Whether nothing more is appended; whether it holds only what is given up last."""
+        self.unsettled: dict[int, int] = {}
+        """The number of each record that is taken and not settled, by its offset, in order."""
+
+    def append(self, record: bytes) -> None:
+        """Write an encoded record. The caller has looked that there is room."""
+        write_record(self.buffer, self.end, record)  # type: ignore[arg-type] # only segments made here are written to
+        self.end = (self.end + len(record) + ALIGNMENT - 1) & -ALIGNMENT
+        self.count += 1
+
+    def take(self, most: int, most_bytes: int) -> list[Record]:
+        """Return the next records, in order, passing over and counting damage."""
+        is_full, end = self.is_full, self.end  # in this order: once it is full, its end is final
+        taken: list[Record] = []
+        size = 0
+        for found in read_records(self.buffer, self.cursor, end):
+            if isinstance(found, Damage):
+                self.cursor = found.end
+                continue
+            size += len(found.document.body)
+            if len(taken) == most or (taken and size > most_bytes):
+                break
+            taken.append(found)
+            self.unsettled[found.offset] = found.number
+            self.cursor = found.end
+        else:
+            self.cursor = end if is_full else self.cursor  # what is left of it was never used
+        self.taken += len(taken)
+        return taken
+
+    def waiting(self) -> Iterator[Record]:
+        """Yield the records that are not taken, without taking them."""
+        return (found for found in read_records(self.buffer, self.cursor, self.end) if isinstance(found, Record))
+
+    def settle(self, offset: int) -> None:
+        """Note that a record needs no sending any more."""
+        if self.unsettled.pop(offset, None) is not None:
+            self.settled += 1
+
+    def oldest(self) -> int | None:
+        """Return the number of the first record that is not settled."""
+        first = next(iter(self.unsettled.values()), None)
+        if first is None and self.cursor < self.end:
+            first = next((record.number for record in islice(self.waiting(), 1)), None)
+        return first
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all its records are settled and no more will come."""
+        return self.is_full and self.cursor >= self.end and not self.unsettled
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether its records outlive the process."""
+        return self.path is not None
+
+    def settled_up_to(self) -> int:
+        """Return the offset before which all records are settled."""
+        return next(iter(self.unsettled), self.cursor)
+
+    def acknowledge(self) -> None:
+        """Note in the file how far the records are settled."""
+
+    def persist(self, *, durably: bool) -> None:
+        """Bring what was appended into the file and, with `durably`, through to the disk. Raise OSError."""
+
+    def touch(self) -> None:
+        """Have every page of the buffer ready to be written to."""
+
+    def remove(self) -> None:
+        """Delete the file, and let go of it."""
+
+    def release(self) -> None:
+        """Let go of the file. What is in it stays."""
+
+    def close(self) -> None:
+        """Let go of file and buffer; nobody may be reading. The file keeps no more room than it needs."""
+        self.buffer = b""
+
+
+class WrittenSegment(MemorySegment):
+    """Records in memory and, after `persist`, in a file: one of this process, or one that was found."""
+
+    path: Path
+
+    def __init__(self, path: Path, descriptor: int, buffer: Buffer, written: int) -> None:
+        super().__init__(0, buffer)
+        self.path = path
+        self._descriptor = descriptor
+        self._written = written
+
+    @classmethod
+    def create(cls, path: Path, size: int, about: bytes) -> WrittenSegment:
+        """Make a file with room for `size` bytes of records, private to its owner. Raise OSError."""
+        buffer = bytearray(_first_page(about)) + bytearray(size)
+        descriptor = _create(path, len(buffer))
+        _write_all(descriptor, buffer[:START], 0)
+        return cls(path, descriptor, buffer, written=START)
+
+    @classmethod
+    def find(cls, path: Path) -> WrittenSegment:
+        """Open a file that another process left. Raise OSError."""
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with open(descriptor, "rb", closefd=False) as file:
+                buffer = file.read()
+        except OSError:
+            os.close(descriptor)
+            raise
+        segment = cls(path, descriptor, buffer, written=len(buffer))
+        segment.end = segment.size
+        segment.cursor = _settled_in(buffer)
+        segment.is_full = True
+        kinds = Counter(type(found) for found in read_records(buffer, segment.cursor, segment.end))
+        segment.count, segment.damaged = kinds[Record], kinds[Damage]
+        return segment
+
+    def acknowledge(self) -> None:
+        """Note in the file how far the records are settled."""
+        if self._descriptor >= 0:
+            with suppress(OSError):  # sent again, and recognised by its id
+                os.pwrite(self._descriptor, _settled(self.settled_up_to()), _SETTLED_AT)
+
+    def persist(self, *, durably: bool) -> None:
+        """Write what was appended since the last time."""
+        end = self.end
+        if self._descriptor < 0:
+            return
+        if end > self._written:
+            _write_all(self._descriptor, self.buffer[self._written : end], self._written)
+            self._written = end
+        if durably:
+            os.fsync(self._descriptor)
+
+    def remove(self) -> None:
+        """Delete the file."""
+        with suppress(OSError):
+            self.path.unlink()
+        self.release()
+
+    def release(self) -> None:
+        """Close the file."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Cut off what was not used of the file, and close it."""
+        _cut(self._descriptor, self.end)
+        self.release()
+        self.buffer = b""
+
+
+class MappedSegment(MemorySegment):
+    """Records in a file that is mapped shared: a record is kept as soon as it is copied."""
+
+    path: Path
+    buffer: mmap.mmap
+
+    def __init__(self, path: Path, descriptor: int, buffer: mmap.mmap) -> None:
+        super().__init__(0, buffer)
+        self.path = path
+        self._descriptor = descriptor
+
+    @classmethod
+    def create(cls, path: Path, size: int, about: bytes) -> MappedSegment:
+        """Make a file with room for `size` bytes of records, all of it allocated. Raise OSError."""
+        descriptor = _create(path, START + size)
+        try:
+            buffer = mmap.mmap(descriptor, START + size)
+        except (OSError, ValueError):
+            os.close(descriptor)
+            path.unlink()
+            raise
+        buffer[:START] = _first_page(about)
+        return cls(path, descriptor, buffer)
+
+    def touch(self) -> None:
+        """Have every page ready, a few at a time, for each costs the interpreter's lock about a microsecond."""
+        step = _PAGE * _PAGES_TOUCHED
+        for start in range(START, self.size, step):
+            end = min(start + step, self.size)
+            self.buffer[start:end:_PAGE] = bytes(len(range(start, end, _PAGE)))
+
+    def acknowledge(self) -> None:
+        """Note in the mapping how far the records are settled."""
+        if self._descriptor >= 0:
+            self.buffer[_SETTLED_AT : _SETTLED_AT + _SETTLED.size] = _settled(self.settled_up_to())
+
+    def persist(self, *, durably: bool) -> None:
+        """Sync the file. Its descriptor does that too, without the interpreter's lock, which `mmap.flush` holds."""
+        if durably and self._descriptor >= 0:
+            os.fsync(self._descriptor)
+            if not sys.platform.startswith("linux"):
+                self.buffer.flush()
+
+    def remove(self) -> None:
+        """Delete the file."""
+        with suppress(OSError):
+            self.path.unlink()
+        self.release()
+
+    def release(self) -> None:
+        """Close the file. The mapping goes with the last who reads it."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Take the mapping back, cut off what was not used of the file, and close it."""
+        self.buffer.close()
+        _cut(self._descriptor, self.end)
+        self.release()
+
+
+def _create(path: Path, size: int) -> int:
+    """Create a file with all its blocks, so that a full disk is an error here and not a signal later."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, size)
+        else:
+            os.ftruncate(descriptor, size)
+    except OSError:
+        os.close(descriptor)
+        path.unlink()
+        raise
+    return descriptor
+
+
+def _cut(descriptor: int, size: int) -> None:
+    if descriptor >= 0:
+        with suppress(OSError):
+            os.ftruncate(descriptor, size)
+
+
+def _first_page(about: bytes) -> bytes:
+    room = START - _ABOUT_AT - _ABOUT_LENGTH.size
+    held = about if len(about) <= room else b"{}"
+    return (_MAGIC + _settled(START) + _ABOUT_LENGTH.pack(len(held)) + held).ljust(START, b"\0")
+
+
+def about_of(path: Path) -> bytes:
+    """Return the JSON that says whose a segment is, `{}` where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            page = file.read(START)
+        (length,) = _ABOUT_LENGTH.unpack_from(page, _ABOUT_AT)
+    except (OSError, struct.error):
+        return b"{}"
+    start = _ABOUT_AT + _ABOUT_LENGTH.size
+    return page[start : start + length] or b"{}"
+
+
+def _settled(offset: int) -> bytes:
+    return _SETTLED.pack(offset, crc32(offset.to_bytes(4, "little")))
+
+
+def _settled_in(page: Buffer) -> int:
+    """Return how far a file says that its records are settled; its start where what it says is damaged."""
+    said = bytes(page[_SETTLED_AT : _SETTLED_AT + _SETTLED.size])
+    if len(said) < _SETTLED.size:
+        return START
+    offset = int(_SETTLED.unpack(said)[0])
+    return offset if said == _settled(offset) and START <= offset <= len(page) else START
+
+
+def _write_all(descriptor: int, data: Buffer, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written
