@@ -108,7 +108,7 @@ def test_run_in_executor_loses_the_ids_and_wrap_or_the_executor_keeps_them(trace
 def test_a_generator_runs_in_the_context_of_its_consumer_unless_wrapped(tracer: Tracer) -> None:
     with tracer.start_as_current_span("checkout"):
         plain, wrapped = each(current_stamp), wrap(each)(current_stamp)
-    assert list(plain) == [[], []]
+    assert list(plain) == [None, None]
     assert list(wrapped) == [CHECKOUT, CHECKOUT]
 
 
