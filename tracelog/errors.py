@@ -54,4 +54,8 @@ class StoreUnavailableError(StoreError, ConnectionError):
 
 
 class StoreRejectedError(StoreError, RuntimeError):
-    """The store answered no, and would again until someone changes something."""
+    """The store answered no, and would again until someone changes something. `status`: that of HTTP, where known."""
+
+    def __init__(self, message: str = "", *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status

@@ -80,6 +80,7 @@ class Sender:
         self._opening = threading.Lock()
         self._stop = threading.Event()
         self._next_complaint = self._next_complaint_of_disk = self._next_adoption = 0.0
+        self._busy_in_a_row = 0
         self.state = "ready"
         """`ready`, or what keeps it from sending."""
 
@@ -214,13 +215,20 @@ class Sender:
                 self._complain(f"{error} (keeps trying; {self.stats.in_spool} documents wait)")
                 self._stop.wait(_pause(attempts, error))
                 continue
-            self.state = "ready"
             self.pipeline.settle(batch, result)
-            if result.again:
-                self.pipeline.retries += 1
-                self._stop.wait(_pause(1, StoreUnavailableError()))
+            self._heed(result)
             return
         self.pipeline.put_back(batch)
+
+    def _heed(self, result: WriteResult) -> None:
+        """Pause where some of a batch goes again, longer each time that this happens in a row."""
+        self._busy_in_a_row = self._busy_in_a_row + 1 if result.again else 0
+        self.state = str(result.obstacle) if result.obstacle else "ready"
+        if result.again:
+            self.pipeline.retries += 1
+            if result.obstacle:
+                self._complain(f"{self.state} (keeps trying; {self.stats.in_spool} documents wait)")
+            self._stop.wait(_pause(self._busy_in_a_row, result.obstacle or StoreUnavailableError()))
 
     def _written(self, batch: Batch) -> WriteResult:
         """Write a batch; write what is refused once more, repaired; set aside what is refused even then."""
@@ -247,6 +255,7 @@ class Sender:
             refusals,
             [*result.again, *second.again],
             result.failure_stored + second.failure_stored,
+            result.obstacle or second.obstacle,
         )
 
     def _set_aside(self, refusals: Sequence[Refusal]) -> None:

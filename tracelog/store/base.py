@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracelog import ids
-from tracelog.errors import TraceNotFoundError
+from tracelog.errors import StoreError, TraceNotFoundError
 from tracelog.model import LogEntry, Match, Operation, Span, Trace, TraceSummary
 from tracelog.schema.otel import Document
 from tracelog.store.query import LogQuery, Place, SpanQuery, Time, log_query, span_query
@@ -35,6 +35,7 @@ class WriteResult(NamedTuple):
     """What became of a batch: newly stored, already there, refused for good, and to be sent again.
 
     `failure_stored` went to the failure store of a data stream: they are safe there, and not where they belong.
+    `obstacle` is why some go again, where that is more than a store that is busy.
     """
 
     stored: int
@@ -42,6 +43,7 @@ class WriteResult(NamedTuple):
     refused: Sequence[Refusal] = ()
     again: Sequence[Document] = ()
     failure_stored: int = 0
+    obstacle: StoreError | None = None
 
 
 class TraceContents(NamedTuple):

@@ -25,7 +25,7 @@ from tracelog.store import elasticsearch_answers as answers
 from tracelog.store import elasticsearch_bulk as bulk
 from tracelog.store import elasticsearch_queries as queries
 from tracelog.store import resolve_destination
-from tracelog.store.base import Store, Totals, TraceContents, WriteResult
+from tracelog.store.base import Refusal, Store, Totals, TraceContents, WriteResult
 from tracelog.store.elasticsearch_address import Address, parse_address
 from tracelog.store.elasticsearch_answers import Failure, Hit
 from tracelog.store.elasticsearch_search import Searcher
@@ -36,13 +36,16 @@ from tracelog.store.terms import matches_attributes, words_pattern
 _JSON, _LINES = "application/json", "application/x-ndjson"
 _MOST_TRACES = 1000
 _TIMEOUT_SECONDS = 30
-_NOT_FOUND = 404
+_NOT_FOUND, _TOO_LARGE = 404, 413
+_SMALLEST_BULK = 64 * 1024
 _Found = TypeVar("_Found")
 _Decoded = TypeVar("_Decoded")
 
 
 class ElasticsearchStore(Store):
     """A store in a cluster, written to by any number of processes. Made by `open`, which asks the cluster nothing."""
+
+    writers = 2
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class ElasticsearchStore(Store):
         self._search = Searcher(url, self._request)
         self._spans, self._logs = (f"{kind}-*.otel-{namespace or '*'}" for kind in (TRACES, LOGS))
         self._set_up = False
+        self._largest_bulk = bulk.LARGEST
 
     @classmethod
     def open(
@@ -105,8 +109,7 @@ class ElasticsearchStore(Store):
         """Store a batch in as few bulk requests as its size allows."""
         if documents and not self._set_up:
             self._set_up_where_absent()
-        parts = bulk.bulks(documents, self.destination, bulk.LARGEST)
-        return bulk.merged([self._write_bulk(part, body) for part, body in parts])
+        return bulk.merged([self._write_part(part, body) for part, body in self._bulks(documents)])
 
     def refresh(self) -> None:
         """Make everything that was written to this dataset and namespace visible to searches."""
@@ -225,22 +228,43 @@ class ElasticsearchStore(Store):
                 self._request("PUT", f"{path}/{quote(name)}", wanted[name])
         self._set_up = True
 
+    def _write_part(self, documents: list[Document], body: bytes) -> WriteResult:
+        """Write a bulk; one that is too large for the server by halves, and those that come after in that size."""
+        try:
+            return self._write_bulk(documents, body)
+        except StoreRejectedError as error:
+            if error.status != _TOO_LARGE:
+                raise
+            if len(documents) == 1:
+                return WriteResult(0, 0, [Refusal(documents[0], str(error))])
+            self._largest_bulk = max(min(self._largest_bulk, len(body) // 2), _SMALLEST_BULK)
+        middle = len(documents) // 2
+        halves = [part for half in (documents[:middle], documents[middle:]) for part in self._bulks(half)]
+        return bulk.merged([self._write_part(*part) for part in halves])
+
+    def _bulks(self, documents: Sequence[Document]) -> Iterator[tuple[list[Document], bytes]]:
+        return bulk.bulks(documents, self.destination, self._largest_bulk)
+
     def _write_bulk(self, documents: Sequence[Document], body: bytes) -> WriteResult:
         answer = self._request(
             "POST",
             "/_bulk",
             body,
             answer=bulk.Bulk,
-            filter_path="errors,items.*.status,items.*.error",
+            filter_path="errors,items.*.status,items.*.error,items.*.failure_store",
             require_data_stream=True,
         )
+        result = answer.outcome(documents)
         closed = answer.closed_door()
-        if closed:
-            status, failure = closed
-            self._set_up = False
-            advice = " (run: tracelog setup)" if status == _NOT_FOUND else ""
-            raise StoreRejectedError(f"{self.url}: {failure}{advice}")
-        return answer.outcome(documents)
+        if closed is None:
+            return result
+        status, failure = closed
+        self._set_up = False
+        advice = " (run: tracelog setup)" if status == _NOT_FOUND else ""
+        obstacle = StoreRejectedError(f"{self.url}: {failure}{advice}", status=status)
+        if len(result.again) == len(documents):
+            raise obstacle
+        return result._replace(obstacle=obstacle)
 
     def _request(
         self, method: str, path: str, body: Any = None, *, answer: type[_Found] | None = None, **params: Any
@@ -312,16 +336,18 @@ def _translated(url: str) -> Iterator[None]:
     except elasticsearch.UnsupportedProductError as error:
         raise StoreRejectedError(f"{url}: what answers there is not Elasticsearch") from error
     except elasticsearch.ApiError as error:
-        raise _error(url, error.meta.status, answers.read_failure(_raw(error.body))) from error
+        asked = error.meta.headers.get("retry-after") or ""
+        failure = answers.read_failure(_raw(error.body))
+        raise _error(url, error.meta.status, failure, float(asked) if asked.isdecimal() else None) from error
     except (elasticsearch.TransportError, msgspec.MsgspecError) as error:
         reason = " ".join(str(error).split())
         raise StoreUnavailableError(f"{url}: cannot be reached ({reason})") from error
 
 
-def _error(url: str, status: int, failure: Failure) -> StoreError:
+def _error(url: str, status: int, failure: Failure, retry_after: float | None) -> StoreError:
     if failure.type == "media_type_header_exception":
         major = elasticsearch.__version__[0]
         return StoreRejectedError(
             f"{url}: the server is older than version {major} of the client: pip install 'elasticsearch<{major}'"
         )
-    return answers.error(url, status, failure)
+    return answers.error(url, status, failure, retry_after)

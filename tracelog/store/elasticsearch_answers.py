@@ -104,10 +104,12 @@ def is_passing(status: int) -> bool:
     return status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
 
 
-def error(url: str, status: int, failure: Failure | str) -> StoreError:
-    """Return the error that a failure is to whoever asked, in one line that names the cluster."""
-    kind = StoreUnavailableError if is_passing(status) else StoreRejectedError
-    return kind(f"{url}: HTTP {status}: {failure}")
+def error(url: str, status: int, failure: Failure | str, retry_after: float | None = None) -> StoreError:
+    """Return the error that a failure is to whoever asked, in one line that names the cluster. `retry_after`: s."""
+    said = f"{url}: HTTP {status}: {failure}"
+    if is_passing(status):
+        return StoreUnavailableError(said, retry_after=retry_after)
+    return StoreRejectedError(said, status=status)
 
 
 def read_failure(body: bytes) -> Failure:
