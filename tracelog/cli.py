@@ -10,9 +10,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import msgspec
 
 from tracelog.errors import ConfigurationError, TracelogError, TraceNotFoundError
 from tracelog.model import LEVELS, LogEntry, Match, Trace
@@ -32,6 +34,9 @@ store_option = click.option(
     "--store", "store_url", metavar="URL", help="The store; else TRACELOG_STORE, else sqlite:tracelog.db."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+spool_option = click.option(
+    "--spool", "folder", metavar="DIR", help="The folder of all spools; else TRACELOG_SPOOL, else the user's own."
+)
 level_option = click.option(
     "--level",
     metavar="LEVEL",
@@ -270,6 +275,50 @@ def demo(store_url: str | None, checkouts: int) -> int:
     return FOUND
 
 
+@commands.group(invoke_without_command=True)
+@spool_option
+@json_option
+@click.pass_context
+def spool(context: click.Context, folder: str | None, *, as_json: bool) -> int:
+    """Print what waits on this machine to be sent, who left it, and what was refused and why."""
+    from tracelog.ship import spools
+    from tracelog.show.text import escape
+
+    root = _spool_root(folder)
+    context.obj = root
+    if context.invoked_subcommand:
+        return FOUND
+    found: list[spools.Waiting | spools.RefusedDocuments] = [*spools.waiting(root), *spools.refused(root)]
+    if as_json:
+        return _print_json(found, msgspec.to_builtins)
+    if not found:
+        _say(f"nothing waits in {root}")
+        return NOTHING_FOUND
+    for row in found:
+        click.echo(escape(row.words()))
+    return FOUND
+
+
+@spool.command()
+@store_option
+@spool_option
+@click.pass_obj
+def send(root: Path, store_url: str | None, folder: str | None) -> int:
+    """Send what processes that are gone have left, each to its own store, or all to that of --store."""
+    from tracelog.ship import spools
+    from tracelog.ship.folder import DestinationFolder
+
+    code = NOTHING_FOUND
+    for destination in DestinationFolder.all(_spool_root(folder) if folder else root):
+        stats = spools.send_left(destination, store_url)
+        if stats.adopted:
+            code = FOUND
+            click.echo(f"{store_url or destination.about.url}: {spools.words_of(stats)}")
+    if code == NOTHING_FOUND:
+        _say("no process has left anything")
+    return code
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
     try:
@@ -347,6 +396,14 @@ def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, no_
         except KeyError:
             raise TraceNotFoundError(f"span {span_id!r} is not in trace {trace.trace_id}") from None
     console.print_trace(console.make_console(), trace, keep, top=top)
+
+
+def _spool_root(folder: str | None) -> Path:
+    from tracelog.ship.folder import spool_root
+
+    root = spool_root(folder)
+    assert root is not None  # noqa: S101 - only False means memory
+    return root
 
 
 def _say(*lines: str) -> None:

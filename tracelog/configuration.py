@@ -52,6 +52,7 @@ def configure(
     events: bool = True,
     baggage: Iterable[str] | None = None,
     redact: bool | Redactor = True,
+    spool: str | os.PathLike[str] | Literal[False] | None = None,
     **options: Any,
 ) -> None:
     """Set up stdlib logging, structlog and the SDK's tracer provider, in one call.
@@ -61,13 +62,14 @@ def configure(
     console JSON: `otel`, `ecs`, `datadog` or `gcp`; else `TRACELOG_SCHEMA`, else `otel`. `spans`: store the SDK's
     spans; `events`: log their events. `baggage`: keys of the active baggage that every line gets (`request.id`); else
     `TRACELOG_BAGGAGE`, separated by commas. `redact`: whether secrets are hidden before anything is stored or printed,
-    or the Redactor that hides them. `service` and `options` are as for `StoreHandler`. Raise ConfigurationError for
-    values that cannot work, before anything is changed.
+    or the Redactor that hides them. `service`, `spool` and `options` are as for `StoreHandler`. Raise
+    ConfigurationError for values that cannot work, before anything is changed.
     """
     chosen_level = _level(os.environ.get("TRACELOG_LEVEL", "INFO") if level is None else level)
     chosen_schema = schema or os.environ.get("TRACELOG_SCHEMA", "otel")
     line_schema(chosen_schema)
     name = service or _service_of_provider()
+    options["spool"] = spool
     handlers: list[logging.Handler] = [StoreHandler(store, service=name, redact=redact, **options)]
     chosen_console = os.environ.get("TRACELOG_CONSOLE") if console is None else console
     handlers += _console_handlers(chosen_console, chosen_schema, name, redact)

@@ -232,6 +232,17 @@ def _lock(path: Path, *, create: bool) -> int | None:
     return None
 
 
+def is_held(folder: Path) -> bool:
+    """Say whether the process that a folder belongs to is there."""
+    try:
+        lock = _lock(folder / _LOCK, create=False)
+    except OSError:
+        return False
+    if lock is not None:
+        os.close(lock)
+    return lock is None
+
+
 def _remove_forgotten(path: Path) -> None:
     with suppress(OSError):
         if time.time() - path.stat().st_mtime > _FORGOTTEN:

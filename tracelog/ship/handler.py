@@ -23,8 +23,9 @@ class StoreHandler(logging.Handler):
     """Store log records. Constructing it opens no connection; emitting never blocks and never raises.
 
     `store`: a URL, a ready Store, or None for `TRACELOG_STORE`; `service`: `service.name`, else from `OTEL_*`.
-    `redact`: whether secrets are hidden before anything is queued, or the Redactor that hides them. `options` are those
-    of Elasticsearch: `dataset`, `namespace`, `api_key`, `ca_certs`, `ssl_fingerprint`.
+    `redact`: whether secrets are hidden before anything is kept, or the Redactor that hides them. `options`: `spool`,
+    the folder in which what is not yet stored is kept (else `TRACELOG_SPOOL`, else the user's own; False for memory),
+    and those of Elasticsearch: `dataset`, `namespace`, `api_key`, `ca_certs`, `ssl_fingerprint`.
     """
 
     flushOnClose = False  # noqa: N815 - logging.shutdown, dictConfig's too, need not wait: the sender outlives the handler
@@ -49,9 +50,9 @@ class StoreHandler(logging.Handler):
             pipeline, resource = self._sender.pipeline, self._resource
             emit(pipeline, lambda: read_record(record, resource), self._redactor)
 
-    def flush(self, timeout: float = EXIT_TIMEOUT) -> None:
-        """Wait until all records are stored, for at most `timeout` seconds."""
-        self._sender.flush(timeout)
+    def flush(self, timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> None:
+        """Wait until all records are stored, for at most `timeout` seconds; with `durable`, until they are on disk."""
+        self._sender.flush(timeout, durable=durable)
 
     @property
     def destination(self) -> tuple[str, Destination]:
@@ -61,6 +62,11 @@ class StoreHandler(logging.Handler):
     def stats(self) -> Stats:
         """Return what was emitted, stored, refused and lost, and what waits."""
         return self._sender.stats
+
+    @property
+    def state(self) -> str:
+        """`ready`, or what keeps the records from being sent."""
+        return self._sender.state
 
     def __repr__(self) -> str:
         return f"<StoreHandler {self._sender.url} ({logging.getLevelName(self.level)})>"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tracelog.schema.otel import Destination, Document
 from tracelog.ship.drain import AdoptedSpool, Drain, Taken
-from tracelog.ship.spool import Spool
+from tracelog.ship.spool import Loss, Spool
 from tracelog.store.base import WriteResult
 
 BATCH, BATCH_BYTES = 1000, 4_000_000
@@ -154,7 +154,14 @@ class Pipeline:
                 self._adopted.append(adopted)
                 self._adopted_count += adopted.adopted
                 self._lost_damaged += adopted.damaged
+                if adopted.damaged:
+                    self.spool.losses.append(Loss(adopted.damaged, f"{folder.path} was damaged"))
                 self._let_go_of_empty()
+
+    def losses(self) -> Iterator[Loss]:
+        """Yield what was given up and was not yielded before."""
+        while self.spool.losses:
+            yield self.spool.losses.popleft()
 
     def _let_go_of_empty(self) -> None:
         for adopted in [one for one in self._adopted if not one.waiting]:

@@ -161,7 +161,7 @@ class WrittenSegment(MemorySegment):
             raise
         segment = cls(path, descriptor, buffer, written=len(buffer))
         segment.end = segment.size
-        segment.cursor = _settled_in(buffer)
+        segment.cursor = settled_in(buffer)
         segment.is_full = True
         kinds = Counter(type(found) for found in read_records(buffer, segment.cursor, segment.end))
         segment.count, segment.damaged = kinds[Record], kinds[Damage]
@@ -309,7 +309,7 @@ def _settled(offset: int) -> bytes:
     return _SETTLED.pack(offset, crc32(offset.to_bytes(4, "little")))
 
 
-def _settled_in(page: Buffer) -> int:
+def settled_in(page: Buffer) -> int:
     """Return how far a file says that its records are settled; its start where what it says is damaged."""
     said = bytes(page[_SETTLED_AT : _SETTLED_AT + _SETTLED.size])
     if len(said) < _SETTLED.size:

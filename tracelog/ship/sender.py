@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -24,6 +23,7 @@ from tracelog.errors import StoreError, StoreUnavailableError
 from tracelog.resource import detect_resource
 from tracelog.schema.otel import Destination
 from tracelog.ship.folder import DestinationFolder, spool_root
+from tracelog.ship.gaps import gap_document
 from tracelog.ship.keeper import Keeper
 from tracelog.ship.pipeline import Batch, Pipeline, Stats
 from tracelog.ship.refused import repaired, set_aside
@@ -52,7 +52,8 @@ def is_sending() -> bool:
 class Sender:
     """Ships what is put into its pipeline. Opening the store, and every word with it, is left to the thread.
 
-    `owns_store`: whether the store is closed when the sender is. `root`: the folder of all spools, None for memory.
+    `owns_store`: whether the store is closed when the sender is. `folder`: where the spools of the destination lie,
+    None for memory.
     """
 
     def __init__(
@@ -62,12 +63,11 @@ class Sender:
         destination: Destination,
         *,
         owns_store: bool,
-        root: Path | None = None,
+        folder: DestinationFolder | None = None,
     ) -> None:
         self.url = url
-        folder = None if root is None else DestinationFolder.of(root, url, destination)
         spool = Spool(folder, _about_process(), wake=self._wake_keeper, complain=self._complain_of_disk)
-        self.pipeline = Pipeline(destination, spool, self._start)
+        self.pipeline = Pipeline(destination, spool, self.start)
         self._keeper = Keeper(spool, self._complain_of_disk)
         self._open_target = open_target
         self._owns_store = owns_store
@@ -79,7 +79,7 @@ class Sender:
         self._starting = threading.Lock()
         self._opening = threading.Lock()
         self._stop = threading.Event()
-        self._next_complaint = self._next_complaint_of_disk = self._next_adoption = 0.0
+        self._next_complaint = self._next_complaint_of_disk = self._next_adoption = self._next_report = 0.0
         self._busy_in_a_row = 0
         self.state = "ready"
         """`ready`, or what keeps it from sending."""
@@ -102,7 +102,7 @@ class Sender:
         if durable:
             self.pipeline.spool.persist(durably=True)
             return self.pipeline.spool.is_durable
-        self._start()
+        self.start()
         return self.pipeline.flush(timeout)
 
     def close(self, timeout: float = EXIT_TIMEOUT) -> None:
@@ -113,22 +113,18 @@ class Sender:
         """
         was_served = self.pipeline.is_served
         if was_served:
-            self._wait_for_all(timeout)
-        self._stop.set()
-        self._keeper.stop()
-        self.pipeline.close()
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(timeout=0.0 if self.pipeline.spool.left else 1.0)
+            self.drain(timeout)
+        self.stop()
         stats = self.stats
         if stats.lost_at_close:
             self._say(f"{stats.lost_at_close} documents could not be sent to {self.url} before the process ended")
         if stats.in_spool and was_served:
             self._say(f"{stats.in_spool} documents wait on disk for {self.url} (run: tracelog spool send)")
 
-    def _wait_for_all(self, timeout: float) -> None:
-        """Wait until nothing waits, or what does is on the disk and the store turns out to be away."""
+    def drain(self, timeout: float) -> None:
+        """Send what waits and what others left; return earlier where all of it is on disk and the store is away."""
         deadline = time.monotonic() + timeout
+        self.start()
         self.pipeline.adopt()
         while self.stats.in_spool and time.monotonic() < deadline:
             if self.pipeline.spool.is_durable and self.state != "ready":
@@ -136,12 +132,22 @@ class Sender:
             if self.flush(min(max(deadline - time.monotonic(), 0.0), 0.1)):
                 self._stop.wait(0.01)  # what was adopted is on its way
 
+    def stop(self) -> None:
+        """Send nothing more, and let go of everything; what is on disk stays."""
+        self._stop.set()
+        self._keeper.stop()
+        self.pipeline.close()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout=0.0 if self.pipeline.spool.left else 1.0)
+
     @property
     def stats(self) -> Stats:
         """The books of the pipeline."""
         return self.pipeline.stats
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the threads, if there are none. Runs by itself with the first document."""
         if self._stop.is_set() or not self._starting.acquire(blocking=False):
             return  # closed, or being started: by another thread, or by this one, which a signal handler interrupts
         try:
@@ -167,6 +173,7 @@ class Sender:
         try:
             while not self._stop.is_set():
                 self._adopt()
+                self._tell_losses()
                 batch = self.pipeline.take()
                 self._share(batch)
                 if batch.taken:
@@ -201,6 +208,15 @@ class Sender:
                 self.pipeline.adopt()
             except Exception as error:  # noqa: BLE001 - what others left must not keep this process from sending
                 self._complain(f"cannot adopt what other processes left: {error}")
+
+    def _tell_losses(self) -> None:
+        """Put a record where others were given up, and say so on stderr."""
+        for loss in self.pipeline.losses():
+            destination = self.pipeline.destination
+            self.pipeline.put(gap_document(loss.records, loss.reason, destination, loss.first, loss.last), weight=1)
+            if time.monotonic() >= self._next_report:
+                self._next_report = time.monotonic() + COMPLAINT_INTERVAL
+                self._say(f"{self.stats.lost} documents for {self.url} are lost so far: {loss.reason}")
 
     def _send(self, batch: Batch) -> None:
         """Write a batch; on failure pause, longer each time, and write it again. Where the sender ends, put it back."""
@@ -359,7 +375,8 @@ def sender_for(
         target = lambda: open_store(url, **options)  # noqa: E731 - a name would say no more
     with _registry:
         if key not in _senders:
-            _senders[key] = Sender(target, url, destination, owns_store=not isinstance(store, Store), root=root)
+            folder = None if root is None else DestinationFolder.of(root, url, destination)
+            _senders[key] = Sender(target, url, destination, owns_store=not isinstance(store, Store), folder=folder)
         return _senders[key]
 
 

@@ -30,15 +30,16 @@ MEMORY = 64 * 1024 * 1024
 _GROWTH = 4
 _AHEAD = 2
 _NEVER = 1 << 62
+_FULL = "the spool was full"
 
 
 class Loss(NamedTuple):
     """Records that were given up: how many, the first and the last of them, and why."""
 
     records: int
-    first: Record
-    last: Record
     reason: str
+    first: Document | None = None
+    last: Document | None = None
 
 
 class Books(NamedTuple):
@@ -118,7 +119,7 @@ class Spool(Drain):
             segment = self._rotate(need)
         number = self.emitted
         if segment is None:
-            self.lost += 1
+            self._note_loss(1, document, document)
         else:
             segment.append(encode_record(self.id, number, document, weight))
             if segment.end > self._alarm:
@@ -273,9 +274,17 @@ class Spool(Drain):
             self._segments[position : position + 1] = [self._holding(kept)] if kept else []
             victim.remove()
             if lost:
-                self.lost += len(lost)
-                self.losses.append(Loss(len(lost), lost[0], lost[-1], "the spool was full"))
+                self._note_loss(len(lost), lost[0].document, lost[-1].document)
             return True
+
+    def _note_loss(self, records: int, first: Document, last: Document) -> None:
+        """Count what is given up, and remember where, together with what was given up just before."""
+        self.lost += records
+        before = Loss(0, _FULL, first)
+        with suppress(IndexError):  # whoever tells readers may take it at any moment
+            if self.losses[-1].reason == _FULL:
+                before = self.losses.pop()
+        self.losses.append(before._replace(records=before.records + records, last=last))
 
     def _holding(self, records: list[Record]) -> MemorySegment:
         """Return a segment of its own for a few records, on disk where that is possible."""

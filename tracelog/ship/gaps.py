@@ -1,0 +1,54 @@
+"""The record that stands where lines were lost, so that whoever reads the stream sees that some are missing."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from tracelog.model import LEVELS, LogEntry
+from tracelog.resource import detect_resource
+from tracelog.schema import times
+from tracelog.schema.otel import LOGS, Destination, Document, decode_log, decode_span, encode_log
+
+EVENT = "tracelog.gap"
+LOST, UNTIL = "tracelog.lost", "tracelog.lost.until"
+
+
+def gap_document(
+    lost: int, reason: str, destination: Destination, first: Document | None = None, last: Document | None = None
+) -> Document:
+    """Return a WARNING that says how many documents are missing, at the time of the first, and why."""
+    found, until = _origin(first), _origin(last)
+    start, resource = found or (time.time_ns(), dict(detect_resource()))
+    attributes: dict[str, object] = {LOST: lost}
+    if until is not None:
+        attributes[UNTIL] = times.format_iso(until[0])
+    entry = LogEntry(
+        id="",
+        time=start,
+        observed_time=time.time_ns(),
+        body=f"{lost:,} documents are missing here: {reason}",
+        severity_number=LEVELS["WARNING"],
+        severity_text="WARNING",
+        logger="tracelog.spool",
+        service=str(resource.get("service.name", "unknown_service")),
+        attributes=attributes,
+        resource=resource,
+        event_name=EVENT,
+    )
+    return encode_log(entry, destination)
+
+
+def _origin(document: Document | None) -> tuple[int, dict[str, object]] | None:
+    """Return when a document was written, ns, and by whom."""
+    if document is None:
+        return None
+    try:
+        if document.stream == LOGS:
+            entry = decode_log(document.body)
+            return entry.time, dict(entry.resource)
+        span = decode_span(document.body)
+        return span.start, dict(span.resource)
+    except (msgspec.MsgspecError, ValueError):
+        return None
