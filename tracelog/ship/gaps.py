@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -19,8 +21,8 @@ def gap_document(
     lost: int, reason: str, destination: Destination, first: Document | None = None, last: Document | None = None
 ) -> Document:
     """Return a WARNING that says how many documents are missing, at the time of the first, and why."""
-    found, until = _origin(first), _origin(last)
-    start, resource = found or (time.time_ns(), dict(detect_resource()))
+    found, until = (document and origin_of(document) for document in (first, last))
+    start, resource = found or (time.time_ns(), detect_resource())
     attributes: dict[str, object] = {LOST: lost}
     if until is not None:
         attributes[UNTIL] = times.format_iso(until[0])
@@ -40,15 +42,12 @@ def gap_document(
     return encode_log(entry, destination)
 
 
-def _origin(document: Document | None) -> tuple[int, dict[str, object]] | None:
-    """Return when a document was written, ns, and by whom."""
-    if document is None:
-        return None
-    try:
+def origin_of(document: Document) -> tuple[int, Mapping[str, object]] | None:
+    """Return when a document was written, ns, and the resource of its process; None where it cannot be read."""
+    with suppress(msgspec.MsgspecError, ValueError):
         if document.stream == LOGS:
             entry = decode_log(document.body)
-            return entry.time, dict(entry.resource)
+            return entry.time, entry.resource
         span = decode_span(document.body)
-        return span.start, dict(span.resource)
-    except (msgspec.MsgspecError, ValueError):
-        return None
+        return span.start, span.resource
+    return None

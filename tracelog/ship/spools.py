@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
-from tracelog.schema.otel import LOGS, Destination, decode_log, decode_span
+from tracelog.schema.otel import Destination
 from tracelog.schema.times import format_iso
 from tracelog.ship.folder import SEGMENT, DestinationFolder, is_held
+from tracelog.ship.gaps import origin_of
 from tracelog.ship.pipeline import Stats
-from tracelog.ship.records import Damage, Record, read_records
+from tracelog.ship.records import Damage, read_records
 from tracelog.ship.refused import read_refused, refused_file
 from tracelog.ship.segment import about_of, settled_in
 from tracelog.ship.sender import Sender
@@ -123,7 +124,7 @@ def words_of(stats: Stats) -> str:
 def _look_into(destination: DestinationFolder, folder: Path) -> Waiting:
     paths = sorted(folder.glob(f"*{SEGMENT}"))
     records, damaged, size = 0, 0, 0
-    oldest: tuple[int, str] | None = None
+    oldest: tuple[int, Mapping[str, object]] | None = None
     for path in paths:
         with suppress(OSError):
             held = path.read_bytes()
@@ -133,14 +134,14 @@ def _look_into(destination: DestinationFolder, folder: Path) -> Waiting:
                     damaged += 1
                     continue
                 records += 1
-                oldest = oldest or _origin(found)
+                oldest = oldest or origin_of(found.document)
     about, own = _about(paths), destination.about
     return Waiting(
         url=own.url,
         dataset=own.dataset,
         namespace=own.namespace,
         pid=about.pid,
-        service=oldest[1] if oldest else about.resource.name,
+        service=str(oldest[1].get("service.name", "")) if oldest else about.resource.name,
         state="running" if is_held(folder) else "left",
         documents=records,
         damaged=damaged,
@@ -154,16 +155,3 @@ def _about(paths: list[Path]) -> _About:
         with suppress(msgspec.MsgspecError):
             return msgspec.json.decode(about_of(path), type=_About)
     return _About()
-
-
-def _origin(record: Record) -> tuple[int, str] | None:
-    """Return when a document was written, ns, and by which service."""
-    body = record.document.body
-    try:
-        if record.document.stream == LOGS:
-            entry = decode_log(body)
-            return entry.time, entry.service
-        span = decode_span(body)
-        return span.start, span.service
-    except (msgspec.MsgspecError, ValueError):
-        return None
