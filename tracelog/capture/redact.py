@@ -3,12 +3,10 @@
     connecting with password=hunter2          ->  connecting with password=[redacted]
     {"headers": {"Cookie": "a=b", "Via": 1}}  ->  {"headers": {"Cookie": "[redacted]", "Via": 1}}
 
-A key asks for it by the words it ends with: `db.password`, `apiKey`, `X-Api-Key`, `refresh_token`; not `token_count`,
-`cache.key`, `author`. Then the whole value goes. True, false and None stay, and so do numbers, but for passwords and
-their like. Text is searched for the same words (`password=...`, `"password": "..."`, query strings, headers) and for
-what shows by its form: Bearer and Basic, JSON Web Tokens, AWS key ids, PEM private keys, passwords in URLs, tokens of
-known prefix. No search goes over the same text twice, and one search for the rare letters of all these words is what
-ordinary text costs.
+Here is who hides them, in whatever entries hold. A key that asks for it (see `redact_names`) has its whole value
+hidden; every text, keys included, is searched (see `redact_text`). Most entries hold no secret, so each is looked at
+first: what its keys ask for is remembered, and its texts are searched together. Only where that finds something is the
+entry gone through value by value.
 """
 
 from __future__ import annotations
@@ -21,12 +19,25 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tracelog.capture.record import Said
+from tracelog.capture.redact_names import (
+    ALL,
+    LONGEST,
+    PLAIN,
+    REDACTED,
+    asks_to_hide,
+    compile_words,
+    judge,
+    normalise,
+)
+from tracelog.capture.redact_text import hide_secrets, is_suspicious
 from tracelog.capture.values import clean
 from tracelog.errors import ConfigurationError
 from tracelog.model import Attributes, ExceptionInfo, LogEntry, Span, SpanEvent, SpanLink
 from tracelog.schema.lines import PLACE
 
-REDACTED = "[redacted]"
+__all__ = ["FAILURE", "REDACTED", "Redactor", "make_redactor"]
+
 FAILURE = "tracelog.redaction_error"
 """The attribute that names the error where redaction itself failed and all else was hidden."""
 
@@ -34,73 +45,12 @@ Extra = Callable[[str, Any], Any]
 _Entry = TypeVar("_Entry", LogEntry, Span)
 _Fields = TypeVar("_Fields", bound=Struct)
 
-_PLAIN, _COUNT, _TEXT, _ALL, _RENAME, _SKIP = range(6)
-_HIDES = (_COUNT, _TEXT, _ALL)
-"""What a key asks for: nothing; that texts be hidden but for numbers; texts; texts and numbers; that it be hidden
-itself; that its value be passed over, for where in the code a line stands is on every line and no secret."""
-
-_SCALARS = frozenset({bool, int, float, type(None)})
-
-_WORDS = {
-    _ALL: r"""
-        [a-z0-9]*(?:pass(?:word|wd|phrase|code)(?:_(?:hash|digest|salt))?|secret) | pwd | otp | cv[vc]2?
-        | (?:credit|debit)_?card(?:_?(?:number|num|no))? | (?:card|cc)_?(?:number|num)""",
-    _TEXT: r"""
-        [a-z0-9]*(?:token|cookie|credential) | jwt | (?:proxy_?)?authorization(?:_code)?
-        | (?:access|account|api|auth|encryption|master|private|secret|session|signing|ssh)_?key
-        | [a-z]*sess(?:ion)?_?id | x_(?:amz|goog)_signature
-        | (?:admin|auth|db|database|ftp|http|mail|mysql|pg|postgres|proxy|redis|root|smtp|ssh|user)_pass""",
-    _COUNT: r"""
-        [a-z0-9]*(?:pass(?:word|wd|phrase|code)|secret|token|cookie|credential)s | pass
-        | (?:access|api|auth|encryption|private|secret|session|signing|ssh)_?keys""",
-}
-_ENDINGS = r"(?:_(?:value|text|plain|plaintext|raw|old|new|current|confirm|confirmation|repeat|header|base64))?_?\d*"
-_HARMLESS = re.compile(
-    r"(?:^|_)(?:bos|cancel|cancellation|client_request|continuation|eos|idempotency|next|pad|page|sync|unexpected|unk)"
-    r"_?token$"
-)
-_BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
-_NUMBER = re.compile(r"[-+]?[0-9][0-9.,_]*")
-_LONGEST_KEY = 128
-_ROUNDS = 4
+_SECRET, _SKIP = 8, 16
+"""What a key may be besides what its name asks for: a secret itself; one to pass over, for where in the code a line
+stands is on every line and no secret."""
 _KEYS_REMEMBERED = 4096
 
-# All that is hidden has something of this, in lower case. A branch begins with its rarest letter: that is its cost.
-_SUSPICIOUS = re.compile(
-    r"p(?:ass(?:[wpc'\"`\]\\_0-9]|\s{0,2}[=:])|wd|at[-_]|ypi-|[=:'\"`\]\\\s_0-9](?<=otp.))"
-    r"|c(?:re(?:t|dential)|ookie|v[vc]|c[_\-.]?num|ard(?:[_\-.]?n|(?<=[db]it.card)|(?<=[db]itcard)))"
-    r"|k(?:en(?<=token)|ey(?:(?<=[isetrhng]key)|(?<=[isetrhng][_\-.]key))|-(?<=sk-)|_(?:live|test)_|ia(?<=akia)|s\.sla)"
-    r"|z(?:a(?<=aiza)|ation(?<=authorization))|j(?:wt|(?<=eyj))|x(?:ox[a-z]-|app-|[_\-.](?:amz|goog)[_\-.]s)"
-    r"|_(?<=[hp][mopsru]_)(?:(?<=gh._)|(?<=npm_))|b(?:earer\s|asic\s|egin )"
-)
-_SESSION_ID = re.compile(r"sess(?:ion)?[_\-.]?id")
-_TEMPORARY_AWS_KEY = "ASIA"
-
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_URL_PASSWORD = re.compile(r"""(?<=://)([^\s/?#:@"'<>[\]{}|\\]*):([^\s/?#"'<>]+)@""")
-_BARE_SCHEME = re.compile(r"(?<![=\w])([bB](?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC])\s{1,3})([A-Za-z0-9._~+/=-]{8,})")
-_ENCODED = re.compile(r"[a-z0-9][A-Z]|=")
-_TOKEN = re.compile(
-    r"eyJ[\w-]+(?:\.[\w-]*)?(\.[\w-]*)?(?:\.[\w-]*){0,2}"
-    r"|A(?<![A-Za-z0-9]A)(?:[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])|Iza[\w-]{35,})"
-    r"|g(?<![A-Za-z0-9]g)(?:h[pousr]_\w{20,}|ithub_pat_\w{22,}|lpat-[\w-]{20,})"
-    r"|n(?<![A-Za-z0-9]n)pm_\w{30,}|p(?<![A-Za-z0-9]p)ypi-[\w-]{50,}"
-    r"|s(?<![A-Za-z0-9]s)k(?:_live_\w{10,}|_test_\w{10,}|-[\w-]{20,})|r(?<![A-Za-z0-9]r)k_(?:live|test)_\w{10,}"
-    r"|x(?<![A-Za-z0-9]x)(?:ox[a-z]|app)-[\w-]{10,}|hooks\.slack\.com/services/[\w/]{10,}",
-    re.ASCII,
-)
-
-_SEPARATOR = re.compile(r"[=:](?<=[\w\s.%\"'`\]\\-]{3}.)[=>]{0,2}", re.ASCII)  # no name has less than three letters
-_NAME_BACKWARDS = re.compile(r"\s{0,2}\]?(?:[\"'`]\\{0,8})?(?:\]|[dD]5%)?([\w.-]{1,128})", re.ASCII)
-_OPENING = re.compile(r"[^\S\r\n]{0,2}(?:[\[(](?=b?\\{0,8}[\"']))?(?:b?(\\{0,8}[\"'`]))?")
-_SCHEME = re.compile(r"(?:apikey|basic|bearer|digest|negotiate) {1,3}(?=\S)", re.IGNORECASE)
-_HEADER = re.compile(r"(?:authorization|cookie)$", re.IGNORECASE)
-_LINE = re.compile(r"(?:[^\r\n\"'`]*[^\s\"'`])?")
-_WORD = re.compile(r"(?:\[redacted\]|[^\s,;&\"'`<>(){}[\]\\]|\\(?![\"'nrt]))*")
-_NO_SECRET = re.compile(r"\**|none|null|nil|true|false|undefined", re.IGNORECASE)
-_SECRET_LOOKING = re.compile(r"[0-9!@#$%^*=+~/\\]|[a-z][A-Z]")
-_WORDLIKE = re.compile(r"[A-Za-z0-9]")
-
+_SCALARS = frozenset({bool, int, float, type(None)})
 _FIELDS: dict[type[Any], dict[str, str]] = {
     LogEntry: {"body": "message", "event_name": "name", "attributes": "", "exception": ""},
     ExceptionInfo: {"message": "exception.message", "stacktrace": "exception.stacktrace"},
@@ -132,12 +82,11 @@ class Redactor:
         extra: Extra | None = None,
     ) -> None:
         given = list(keys)
-        words = "".join(f"|{re.escape(_normalise(key))}" for key in given if isinstance(key, str))
+        self._words = compile_words(key for key in given if isinstance(key, str))
         self._expressions = [key for key in given if isinstance(key, re.Pattern)]
-        self._words = [(kind, _ends_with(_WORDS[kind] + words * (kind == _ALL))) for kind in (_ALL, _TEXT, _COUNT)]
         self._patterns = [_compile(pattern) for pattern in patterns]
         self._extra = extra
-        self._has_own_keys = bool(given)
+        self._is_suspicious = _is_suspicious_or_names if given else is_suspicious
         self._looks_at_all = bool(self._patterns) or extra is not None
         self._kinds: dict[str, int] = dict.fromkeys(PLACE, _SKIP)
         self._resource: tuple[Attributes, Attributes | None] = ({}, None)
@@ -157,21 +106,38 @@ class Redactor:
             self.errors += 1
             return _hide_everything(entry, error)
 
+    def said(self, body: Any, attributes: dict[str, Any], exception: ExceptionInfo | None) -> Said:
+        """Return what a record says as an entry would have it: the same three objects, where they hold no secret."""
+        try:
+            if self._may_say_secrets(body, attributes, exception):
+                return self._hide("message", body), self._hide("", attributes), self._hide("", exception)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.errors += 1
+            return _hide_all_said(body, exception, error)
+        return body, attributes, exception
+
     def _look_at_resource(self, resource: Attributes) -> Attributes | None:
         hidden = self._hide_mapping(resource) if self._may_hold_secrets(resource) else resource
         self._resource = (resource, None if hidden is resource else hidden)
         return self._resource[1]
 
     def _may_hold_secrets(self, value: Any) -> bool:
+        if type(value) is LogEntry and value.event_name is None:  # most are, and go without detours
+            return self._may_say_secrets(value.body, value.attributes, value.exception)
+        texts: list[str] = []
+        return self._looks_at_all or self._collect(value, texts) or self._is_suspicious("\n".join(texts))
+
+    def _may_say_secrets(self, body: Any, attributes: Attributes, exception: ExceptionInfo | None) -> bool:
         if self._looks_at_all:
             return True
         texts: list[str] = []
-        if type(value) is LogEntry and type(value.body) is str and value.exception is None and value.event_name is None:
-            texts.append(value.body)  # the usual line, without detours
-            asked = self._collect_mapping(value.attributes, texts)
-        else:
-            asked = self._collect(value, texts)
-        return asked or self._is_suspicious("\n".join(texts))
+        if type(body) is str:
+            texts.append(body)
+        elif self._collect(body, texts):
+            return True
+        if exception is not None and self._collect(exception, texts):
+            return True
+        return self._collect_mapping(attributes, texts) or self._is_suspicious("\n".join(texts))
 
     def _collect(self, value: Any, texts: list[str]) -> bool:
         """Collect the texts within a value; return whether a key in it asks for something to be hidden."""
@@ -192,12 +158,11 @@ class Redactor:
         kinds = self._kinds
         for key, value in mapping.items():
             asked = kinds.get(key)
-            if asked is None:
-                asked = self._kind(key)
-            if asked:
+            if asked != PLAIN:
+                asked = self._kind(key) if asked is None else asked
                 if asked == _SKIP:
                     continue
-                if asked == _RENAME or _asks(asked, value):
+                if asked & _SECRET or asks_to_hide(asked, value):
                     return True
             kind = type(value)
             if kind is str:
@@ -210,51 +175,27 @@ class Redactor:
         """Return whether an item of a list is a name that asks and its value, as in a list of headers."""
         match item:
             case [str(name), value]:
-                return _asks(self._kind(name), value)
+                return asks_to_hide(self._kind(name), value)
         return False
 
-    def _is_suspicious(self, text: str) -> bool:
-        lower = text.lower()
-        return (
-            _SUSPICIOUS.search(lower) is not None
-            or ("@" in lower and _URL_PASSWORD.search(text) is not None)
-            or ("sess" in lower and _SESSION_ID.search(lower) is not None)
-            or _TEMPORARY_AWS_KEY in text
-            or (self._has_own_keys and ("=" in lower or ":" in lower))
-        )
-
     def _kind(self, key: Any) -> int:
-        """Return what a key asks for, from memory where it was seen before."""
+        """Return what a key asks for and is, from memory where it was seen before."""
         if not isinstance(key, str):
-            return _PLAIN
+            return PLAIN
         kind = self._kinds.get(key)
         if kind is None:
-            kind = self._judge(key)
+            kind = self._judge(key[-LONGEST:]) | (_SECRET if self._hide_patterns(key) != key else PLAIN)
             if len(self._kinds) >= _KEYS_REMEMBERED:
                 self._kinds = dict.fromkeys(PLACE, _SKIP)
-            if len(key) <= _LONGEST_KEY:
+            if len(key) <= LONGEST:
                 self._kinds[key] = kind
         return kind
 
-    def _judge(self, key: str) -> int:
-        end = key[-_LONGEST_KEY:]
+    def _judge(self, end: str) -> int:
         if any(expression.search(end) for expression in self._expressions):
-            return _ALL
-        name = _normalise(end)
-        if self._is_suspicious(f"{name}=") and not _HARMLESS.search(name):
-            for kind, words in self._words:
-                if words.search(name):
-                    return kind
-        return _PLAIN if self._hide_patterns(key) == key else _RENAME
-
-    def _hide_fields(self, value: _Fields) -> _Fields:
-        changes = {}
-        for field, key in _FIELDS[type(value)].items():
-            before = getattr(value, field)
-            after = self._hide(key, before)
-            if after is not before:
-                changes[field] = after
-        return replace(value, **changes) if changes else value
+            return ALL
+        name = normalise(end)
+        return judge(name, self._words) if self._is_suspicious(f"{name}=") else PLAIN
 
     def _hide(self, key: str, value: Any) -> Any:
         """Return a value without what is secret in it; itself where nothing is."""
@@ -266,35 +207,25 @@ class Redactor:
             return self._hide_items(key, value)
         return self._hide_fields(value) if type(value) in _FIELDS else self._ask(key, value)
 
+    def _hide_fields(self, value: _Fields) -> _Fields:
+        changes = {}
+        for field, key in _FIELDS[type(value)].items():
+            before = getattr(value, field)
+            after = self._hide(key, before)
+            if after is not before:
+                changes[field] = after
+        return replace(value, **changes) if changes else value
+
     def _hide_mapping(self, mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:
         hidden: dict[Any, Any] = {}
         same = True
         for key, value in mapping.items():
             kind = self._kind(key)
-            name = self._rename(key, taken=(mapping, hidden)) if kind == _RENAME else key
-            after = self._hide_whole() if _asks(kind, value) else self._hide(name, value)
+            name = self._rename(key, taken=(mapping, hidden)) if kind & _SECRET else key
+            after = self._hide_whole() if asks_to_hide(kind, value) else self._hide(name, value)
             same = same and name is key and after is value
             hidden[name] = after
         return mapping if same else hidden
-
-    def _hide_items(self, key: str, items: list[Any] | tuple[Any, ...]) -> list[Any] | tuple[Any, ...]:
-        hidden = [
-            [item[0], self._hide_whole()] if self._is_asking_pair(item) else self._hide(key, item) for item in items
-        ]
-        if all(after is before for after, before in zip(hidden, items, strict=True)):
-            return items
-        return tuple(hidden) if isinstance(items, tuple) else hidden
-
-    def _hide_whole(self) -> str:
-        self.count += 1
-        return REDACTED
-
-    def _hide_text(self, key: str, text: str) -> Any:
-        hidden = self._hide_patterns(text)
-        if hidden != text:
-            self.count += 1
-            return self._ask(key, hidden)
-        return self._ask(key, text)
 
     def _rename(self, key: str, taken: tuple[Mapping[Any, Any], ...]) -> str:
         """Return a key without what is secret in it, apart from the keys that are there."""
@@ -305,6 +236,35 @@ class Redactor:
             name = f"{hidden} {number}"
             number += 1
         return name
+
+    def _hide_items(self, key: str, items: list[Any] | tuple[Any, ...]) -> list[Any] | tuple[Any, ...]:
+        hidden = [self._hide_item(key, item) for item in items]
+        if all(after is before for after, before in zip(hidden, items, strict=True)):
+            return items
+        return tuple(hidden) if isinstance(items, tuple) else hidden
+
+    def _hide_item(self, key: str, item: Any) -> Any:
+        if self._is_asking_pair(item):
+            return [self._hide(key, item[0]), self._hide_whole()]
+        return self._hide(key, item)
+
+    def _hide_whole(self) -> str:
+        self.count += 1
+        return REDACTED
+
+    def _hide_text(self, key: str, text: str) -> Any:
+        hidden = self._hide_patterns(text)
+        if hidden == text:
+            return self._ask(key, text)
+        self.count += 1
+        return self._ask(key, hidden)
+
+    def _hide_patterns(self, text: str) -> str:
+        if self._is_suspicious(text):
+            text = hide_secrets(text, self._kind)
+        for pattern in self._patterns:
+            text = pattern.sub(_hide_match, text)
+        return text
 
     def _ask(self, key: str, scalar: Any) -> Any:
         if self._extra is None or scalar is None:
@@ -318,47 +278,6 @@ class Redactor:
             return scalar
         self.count += 1
         return answer
-
-    def _hide_patterns(self, text: str) -> str:
-        """Search again where something was hidden: what stood beside it may show only now."""
-        for _ in range(_ROUNDS):
-            hidden = self._search(text)
-            if hidden == text:
-                break
-            text = hidden
-        for pattern in self._patterns:
-            text = pattern.sub(_hide_match, text)
-        return text
-
-    def _search(self, text: str) -> str:
-        if not self._is_suspicious(text):
-            return text
-        text = _hide_private_keys(text)
-        text = _URL_PASSWORD.sub(_hide_url_password, text)
-        text = _BARE_SCHEME.sub(_hide_credentials, text)
-        text = _TOKEN.sub(_hide_token, text)
-        return self._hide_named(text)
-
-    def _hide_named(self, text: str) -> str:
-        """Hide what follows a name that asks, as in `name=value`, `name: value`, `"name": "value"`."""
-        parts: list[str] = []
-        done = seen = 0
-        for separator in _SEPARATOR.finditer(text):
-            at = separator.start()
-            if at < seen:
-                continue
-            named = _NAME_BACKWARDS.match(text[max(at - 2 * _LONGEST_KEY, done) : at][::-1])
-            name = named[1][::-1] if named else ""
-            kind = self._kind(name)
-            if kind not in _HIDES:
-                continue
-            start, end, is_secret = _find_value(text, separator, name, kind)
-            if is_secret:
-                parts += (text[done:start], REDACTED)
-                done = seen = end
-            else:
-                seen = end - 1  # what is no secret holds none, but its last colon may have a quote behind it
-        return "".join([*parts, text[done:]]) if parts else text
 
 
 @cache
@@ -384,115 +303,26 @@ def _compile(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
         raise ConfigurationError(f"the pattern {pattern!r} to redact is no regular expression: {error}") from error
 
 
-def _normalise(key: str) -> str:
-    """Return the words of a key in lower case, with `_` between them: `X-ApiKey` is `x_api_key`."""
-    return _BETWEEN_WORDS.sub("_", key).lower()
-
-
-def _ends_with(words: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:^|_)(?:{words}){_ENDINGS}_?$", re.VERBOSE)
-
-
-def _asks(kind: int, value: Any) -> bool:
-    """Return whether a value under a key of a kind has something to hide."""
-    if kind not in _HIDES or isinstance(value, bool):
-        return False
-    if isinstance(value, str):
-        return _NO_SECRET.fullmatch(value) is None and value != REDACTED and not _is_count(kind, value)
-    if isinstance(value, (int, float)):
-        return kind == _ALL
-    if isinstance(value, Mapping):
-        return any(_asks(kind, inner) for inner in value.values())
-    return isinstance(value, (list, tuple)) and any(_asks(kind, inner) for inner in value)
-
-
-def _is_count(kind: int, text: str) -> bool:
-    return kind == _COUNT and _NUMBER.fullmatch(text) is not None
-
-
-def _hide_private_keys(text: str) -> str:
-    """Hide each block from its first line to its last; to the end of the text where that has been cut off."""
-    parts: list[str] = []
-    done = 0
-    for begin in _PRIVATE_KEY.finditer(text):
-        if begin.start() < done:
-            continue
-        end = text.find("-----END", begin.end())
-        close = text.find("-----", end + 8, end + 72) if end >= 0 else -1
-        parts += (text[done : begin.start()], REDACTED)
-        done = close + 5 if close >= 0 else len(text)
-    return "".join([*parts, text[done:]])
-
-
-def _hide_url_password(found: re.Match[str]) -> str:
-    return f"{found[1]}:{REDACTED}@"
-
-
-def _hide_credentials(found: re.Match[str]) -> str:
-    is_bearer = found[1][1] in "eE"
-    is_secret = _ENCODED.search(found[2]) or (is_bearer and _NUMBER.search(found[2]))
-    return f"{found[1]}{REDACTED}" if is_secret else found[0]
-
-
-def _hide_token(found: re.Match[str]) -> str:
-    token = found[0]
-    is_other_base64 = token.startswith("eyJ") and found[1] is None  # a page cursor; a JSON Web Token has three parts
-    is_words = token.startswith("sk-") and not _NUMBER.search(token)
-    return token if is_other_base64 or is_words else REDACTED
+def _is_suspicious_or_names(text: str) -> bool:
+    """Return whether a text may hold a secret or any name with a value, for names of the user's may be asked for."""
+    return "=" in text or ":" in text or is_suspicious(text)
 
 
 def _hide_match(found: re.Match[str]) -> str:
     return REDACTED if found[0] else ""
 
 
-def _find_value(text: str, separator: re.Match[str], name: str, kind: int) -> tuple[int, int, bool]:
-    """Return where the value behind a name and its separator begins and ends, and whether it is to be hidden."""
-    opening = _OPENING.match(text, separator.end())
-    start, quote = (opening.end(), opening[1]) if opening else (separator.end(), None)
-    scheme = _SCHEME.match(text, start)
-    start = scheme.end() if scheme else start
-    is_assigned = "=" in separator[0]
-    if text.startswith("//", start):  # the name is the scheme of a URL
-        return start, start, False
-    if quote:
-        end = _find_closing(text, start, quote)
-    else:
-        extent = _LINE if _HEADER.search(name) and not is_assigned else _WORD
-        found = extent.match(text, start)
-        end = found.end() if found else start
-    value = text[start:end]
-    if value.startswith(REDACTED) or _NO_SECRET.fullmatch(value) or _is_count(kind, value):
-        return start, end, False
-    if quote:
-        is_secret = kind == _ALL or _WORDLIKE.search(value) is not None
-    elif _NUMBER.fullmatch(value):
-        is_secret = kind == _ALL or is_assigned
-    else:
-        is_secret = is_assigned or scheme is not None or _SECRET_LOOKING.search(value) is not None
-    return start, end, is_secret
-
-
-def _find_closing(text: str, start: int, quote: str) -> int:
-    """Return where a quoted value ends. A quote in escaped JSON is a backslash, or more, and the mark."""
-    mark, depth = quote[-1], len(quote) - 1
-    at = text.find(mark, start)
-    while at >= 0:
-        before = at
-        while before > start and text[before - 1] == "\\":
-            before -= 1
-        escapes = at - before
-        if escapes == depth if depth else escapes % 2 == 0:
-            return before if depth else at
-        at = text.find(mark, at + 1)
-    end = text.find("\n", start)
-    return end if end >= 0 else len(text)
-
-
 def _hide_everything(entry: _Entry, error: Exception) -> _Entry:
     """Return an entry with its ids, its names and the error alone."""
-    why = {FAILURE: type(error).__name__}
     if isinstance(entry, LogEntry):
-        kind = entry.exception and ExceptionInfo(entry.exception.type)
-        body = entry.body and REDACTED
+        body, why, kind = _hide_all_said(entry.body, entry.exception, error)
         return replace(entry, body=body, attributes=why, resource={}, exception=kind)
-    return replace(entry, status_message=None, attributes=why, resource={}, events=(), links=())
+    return replace(entry, status_message=None, attributes=_why(error), resource={}, events=(), links=())
+
+
+def _hide_all_said(body: Any, exception: ExceptionInfo | None, error: Exception) -> Said:
+    return body and REDACTED, _why(error), exception and ExceptionInfo(exception.type)
+
+
+def _why(error: Exception) -> dict[str, Any]:
+    return {FAILURE: type(error).__name__}
