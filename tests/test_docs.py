@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -66,13 +67,16 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
 
 
 def help_texts() -> str:
-    group = click.Context(commands, info_name="tracelog", terminal_width=100, **commands.context_settings)
+    root = click.Context(commands, info_name="tracelog", terminal_width=100, **commands.context_settings)
+    return "\n".join(help_of(commands, root))
 
-    def text(name: str, command: click.Command) -> str:
-        context = click.Context(command, parent=group, info_name=name)
-        return f"### tracelog {name}\n\n```text\n{command.get_help(context)}\n```\n"
 
-    return "\n".join(text(name, command) for name, command in sorted(commands.commands.items()))
+def help_of(group: click.Group, parent: click.Context) -> Iterator[str]:
+    for name, command in sorted(group.commands.items()):
+        context = click.Context(command, parent=parent, info_name=name)
+        yield f"### {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+        if isinstance(command, click.Group):
+            yield from help_of(command, context)
 
 
 def test_the_reference_has_the_help_of_every_command() -> None:

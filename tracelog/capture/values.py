@@ -99,7 +99,7 @@ def scrub(value: Any) -> Any:
         return value.encode("utf-8", "backslashreplace").decode()
     if type(value) is int:
         return clean(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {scrub(key): scrub(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [scrub(inner) for inner in value]

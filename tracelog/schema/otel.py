@@ -9,11 +9,13 @@ nine digits; read are all four forms that writers of this layout produce.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, Raw, UnsetType, field
 
 from tracelog import ids
 from tracelog.model import Attributes, ExceptionInfo, LogEntry, Span, SpanLink
@@ -135,6 +137,25 @@ class _Log(msgspec.Struct, omit_defaults=True, kw_only=True):
     service: _Service | None = None
 
 
+class _WrittenLog(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A `_Log` to be encoded: what is the same for many of them is JSON already."""
+
+    timestamp: str = field(name="@timestamp")
+    observed_timestamp: str | None = None
+    data_stream: Raw
+    trace_id: str | None = None
+    span_id: str | None = None
+    trace_flags: int | None = None
+    severity_text: str | None = None
+    severity_number: int | None = None
+    event_name: str | None = None
+    body: _Body | None = None
+    attributes: dict[str, Any] | None = None
+    resource: Raw
+    scope: Raw | None = None
+    service: Raw
+
+
 _encoder = msgspec.json.Encoder()
 _span_decoder = msgspec.json.Decoder(_Span)
 _log_decoder = msgspec.json.Decoder(_Log)
@@ -167,10 +188,14 @@ def encode_span(span: Span, destination: Destination = Destination()) -> Documen
 
 def encode_log(entry: LogEntry, destination: Destination = Destination()) -> Document:  # noqa: B008 - as above
     """Return a log entry as its document, under the entry's own id."""
-    document = _Log(
-        timestamp=_written(entry.time),
-        observed_timestamp=None if entry.observed_time is None else _written(entry.observed_time),
-        data_stream=destination.stream(LOGS),
+    timestamp = _written(entry.time)
+    observed: str | None = timestamp
+    if entry.observed_time != entry.time:
+        observed = None if entry.observed_time is None else _written(entry.observed_time)
+    document = _WrittenLog(
+        timestamp=timestamp,
+        observed_timestamp=observed,
+        data_stream=_encoded_stream(destination),
         trace_id=entry.trace_id,
         span_id=entry.span_id,
         trace_flags=entry.trace_flags,
@@ -179,11 +204,41 @@ def encode_log(entry: LogEntry, destination: Destination = Destination()) -> Doc
         event_name=entry.event_name,
         body=_body(entry.body),
         attributes=_with_exception(entry),
-        resource=_Resource(_plain(entry.resource)),
-        scope=_Scope(entry.logger) if entry.logger else None,
-        service=_Service(entry.service),
+        resource=_encoded_resource(entry.resource),
+        scope=_encoded_scope(entry.logger) if entry.logger else None,
+        service=_encoded_service(entry.service),
     )
     return Document(entry.id, LOGS, _encoder.encode(document))
+
+
+@lru_cache(64)
+def _encoded_stream(destination: Destination) -> Raw:
+    return Raw(_encoder.encode(destination.stream(LOGS)))
+
+
+@lru_cache(1024)
+def _encoded_scope(name: str) -> Raw:
+    return Raw(_encoder.encode(_Scope(name)))
+
+
+@lru_cache(1024)
+def _encoded_service(name: str) -> Raw:
+    return Raw(_encoder.encode(_Service(name)))
+
+
+_latest_resource: tuple[Attributes, Raw] = ({}, Raw(b"{}"))
+
+
+def _encoded_resource(resource: Attributes) -> Raw:
+    """Encode a resource; the one of the process, which cannot change, once."""
+    global _latest_resource  # noqa: PLW0603 - one pair, replaced as a whole
+    known, raw = _latest_resource
+    if known is resource:
+        return raw
+    raw = Raw(_encoder.encode(_Resource(_plain(resource))))
+    if isinstance(resource, MappingProxyType):
+        _latest_resource = (resource, raw)
+    return raw
 
 
 def encode_span_events(span: Span, destination: Destination = Destination()) -> Iterator[Document]:  # noqa: B008

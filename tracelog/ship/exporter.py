@@ -1,7 +1,7 @@
 """The OpenTelemetry SDK span exporter into the store that the logs go to.
 
-It only encodes and queues, so `SimpleSpanProcessor` is the processor for it: a batch of the SDK's own before the
-pipeline would be one more place to lose spans in. Span events become documents of their own, as the layout has it.
+It only encodes and spools, so `SimpleSpanProcessor` is the processor for it: a batch of the SDK's own before the
+spool would be one more place to lose spans in. Span events become documents of their own, as the layout has it.
 """
 
 from __future__ import annotations
@@ -29,19 +29,17 @@ class StoreSpanExporter(SpanExporter):
         self._redactor = make_redactor(redact)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Queue ended spans; what cannot be encoded is counted, and the rest goes on."""
+        """Spool ended spans; what cannot be encoded is counted, and the rest goes on."""
         if is_sending():
             return SpanExportResult.SUCCESS
         result = SpanExportResult.SUCCESS
         for span in spans:
             try:
-                documents = self._encode(span)
+                for document in self._encode(span):
+                    self._sender.pipeline.put(document, weight=not span.status.is_ok)
             except Exception:  # noqa: BLE001 - ending a span never raises into the application
                 self._sender.pipeline.unencodable += 1
                 result = SpanExportResult.FAILURE
-                continue
-            for document in documents:
-                self._sender.pipeline.put(document, weight=not span.status.is_ok)
         return result
 
     def _encode(self, ended: ReadableSpan) -> list[Document]:

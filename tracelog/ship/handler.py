@@ -7,6 +7,7 @@ LOGGING = {"version": 1, "root": {"handlers": ["store"], "level": "INFO"},
 from __future__ import annotations
 
 import logging
+from types import MappingProxyType
 from typing import Any
 
 from tracelog.capture.record import read_record
@@ -41,7 +42,7 @@ class StoreHandler(logging.Handler):
     ) -> None:
         super().__init__(level)
         self._sender = sender_for(store, **options)
-        self._resource = detect_resource(service)
+        self._resource = MappingProxyType(detect_resource(service))  # which lets it be encoded once
         self._redactor = make_redactor(redact)
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from types import MappingProxyType
 from typing import Any
 
 from tracelog.capture.json import encode_line
@@ -33,7 +34,7 @@ class StoreRenderer:
         **options: Any,
     ) -> None:
         self._sender = sender_for(store, **options)
-        self._resource = detect_resource(service)
+        self._resource = MappingProxyType(detect_resource(service))  # which lets it be encoded once
         self._line = line_schema(schema).line
         self._redactor = make_redactor(redact)
 

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
+from threading import get_ident
 from typing import Literal
 
 import msgspec
@@ -41,12 +42,13 @@ ADOPTION_INTERVAL = 5.0
 """How often is looked for what dead processes left, s."""
 COMPLAINT_INTERVAL = 300.0
 
-_sending = threading.local()
+_sending: set[int] = set()
+"""The threads that send, by their ident: quicker to ask than a `threading.local`."""
 
 
 def is_sending() -> bool:
     """Say whether this thread is a sender, whose own log lines and spans must not be shipped."""
-    return getattr(_sending, "active", False)
+    return get_ident() in _sending
 
 
 class Sender:
@@ -168,7 +170,7 @@ class Sender:
 
     def _run(self) -> None:
         """Send, as long as the sender lives; share the work where there is much of it."""
-        _sending.active = True
+        _sending.add(get_ident())
         _suppress_instrumentation()
         try:
             while not self._stop.is_set():
@@ -183,6 +185,7 @@ class Sender:
         finally:
             if self._store is not None and self._owns_store:
                 self._store.close()
+            _sending.discard(get_ident())
 
     def _share(self, batch: Batch) -> None:
         """Let a second thread send while there is more than one batch to send, where the store is faster with two."""
@@ -192,14 +195,15 @@ class Sender:
                 self._start_thread(self._help)
 
     def _help(self) -> None:
-        _sending.active = True
+        _sending.add(get_ident())
         _suppress_instrumentation()
         while not self._stop.is_set():
             batch = self.pipeline.take()
             if batch.taken:
                 self._send(batch)
             if not batch.is_full:
-                return
+                break
+        _sending.discard(get_ident())
 
     def _adopt(self) -> None:
         if time.monotonic() >= self._next_adoption:
@@ -404,7 +408,7 @@ def shutdown(timeout: float = EXIT_TIMEOUT) -> None:
 def _reset_after_fork() -> None:
     global _registry  # noqa: PLW0603 - the parent may have held it when it forked
     _registry = threading.Lock()
-    _sending.active = False
+    _sending.clear()
     for sender in _senders.values():
         sender.begin_in_child()
 
