@@ -7,8 +7,11 @@ another one makes another one. A stored document is not this; `schema` translate
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -128,6 +131,34 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.event_name is not None and self.body is None and self.observed_time is None
 
 
+_CLOCK_STEP = 50_000_000
+"""How far a process's clock has to go back to be taken for set back, ns; by less, threads overtake each other."""
+_RECORD_ID = re.compile(r"([0-9a-f]{16})-[0-9a-f]{12}")
+
+
+def in_call_order(lines: Iterable[LogEntry]) -> list[LogEntry]:
+    """Sort lines by time; after a process's clock was set back, its lines stay in the order of its calls.
+
+    A record made by tracelog has an id of process and number. Where the times at which a process emitted its records go
+    back while the numbers go on, what follows is sorted as if the clock had gone on.
+    """
+    shifts: dict[str, int] = defaultdict(int)
+    latest: dict[str, int] = {}
+    keyed = []
+    for line in sorted(lines, key=attrgetter("id")):
+        made_here = _RECORD_ID.fullmatch(line.id)
+        shift = 0
+        if made_here and line.observed_time is not None:
+            process = made_here[1]
+            back = latest.get(process, line.observed_time) - line.observed_time
+            if back > _CLOCK_STEP:
+                shifts[process] += back
+            latest[process] = line.observed_time
+            shift = shifts[process]
+        keyed.append((line.time + shift, line.id, line))
+    return [line for _, _, line in sorted(keyed, key=itemgetter(0, 1))]
+
+
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A span at its place in the tree. `self_time`: ns in which no child was running.
 
@@ -165,7 +196,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     def logs(self) -> tuple[LogEntry, ...]:
         """Every log line of the trace, in order of time."""
         lines = [line for node in self.nodes for line in node.logs]
-        return tuple(sorted([*lines, *self.unplaced_logs], key=lambda line: (line.time, line.id)))
+        return tuple(in_call_order([*lines, *self.unplaced_logs]))
 
     @property
     def root(self) -> Span | None:
@@ -218,7 +249,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
         lines = list(place.logs)
         if descendants:
             lines += [line for node in self._below(place) for line in node.logs]
-        return tuple(sorted(lines, key=lambda line: (line.time, line.id)))
+        return tuple(in_call_order(lines))
 
     def _below(self, place: Node) -> Sequence[Node]:
         return self.nodes[place.index + 1 : place.index + 1 + place.descendants]

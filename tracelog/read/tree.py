@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from tracelog.model import LogEntry, Node, Span, SpanEvent, SpanLink, Trace
+from tracelog.model import LogEntry, Node, Span, SpanEvent, SpanLink, Trace, in_call_order
 
 _Key = tuple[str, str, str]
 
@@ -62,7 +62,7 @@ def _split(
     Lines of no known span, and events of a span that never arrived, go under None.
     """
     distinct = {entry.id or str(position): entry for position, entry in enumerate(logs)}
-    ordered = sorted(distinct.values(), key=lambda entry: (entry.time, entry.id))
+    ordered = in_call_order(distinct.values())
     lines: dict[str | None, list[LogEntry]] = defaultdict(list)
     events: dict[str, list[SpanEvent]] = defaultdict(list)
     mirrored = {(entry.span_id, entry.event_name, entry.time) for entry in ordered if entry.is_span_event}

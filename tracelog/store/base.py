@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracelog import ids
 from tracelog.errors import StoreError, TraceNotFoundError
-from tracelog.model import LogEntry, Match, Operation, Span, Trace, TraceSummary
+from tracelog.model import LogEntry, Match, Operation, Span, Trace, TraceSummary, in_call_order
 from tracelog.schema.otel import Document
 from tracelog.store.query import LogQuery, Place, SpanQuery, Time, log_query, span_query
 
@@ -174,7 +174,8 @@ class Store(abc.ABC):
             until=until,
             text=text,
         )
-        return in_order(self._search_logs(query))
+        found = in_order(self._search_logs(query))
+        return iter(in_call_order(found)) if trace_id or span_id else found
 
     def trace(self, any_id: str) -> Trace:
         """Return the trace of an id or value in any spelling, as a tree with its logs.
