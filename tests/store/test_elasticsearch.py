@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -188,7 +189,8 @@ def test_each_document_of_a_bulk_is_stored_known_refused_or_to_be_sent_again() -
             "GET /_index_template?filter_path=index_templates.name",
             "PUT /_index_template/logs-tracelog.otel%40tracelog",
             "PUT /_index_template/traces-tracelog.otel%40tracelog",
-            "POST /_bulk?filter_path=errors,items.*.status,items.*.error,items.*.failure_store&require_data_stream=true",
+            "POST /_bulk?filter_path=errors,items.*.status,items.*.error,items.*.failure_store"
+            "&require_data_stream=true",
         ]
 
 
@@ -414,3 +416,26 @@ def test_a_client_newer_than_the_server_says_which_one_to_install(node_url: Node
             assert str(caught.value) == (
                 f"{store.url}: the server is older than version 9 of the client: pip install 'elasticsearch<9'"
             )
+
+
+@pytest.mark.parametrize(
+    ("url", "api_key", "warned"),
+    [
+        ("http://u:secret@es-{}.example:9200", None, True),
+        ("http://es-{}.example:9200", "secret", True),
+        ("http://es-{}.example:9200", None, False),
+        ("https://u:secret@es-{}.example:9200", None, False),
+        ("http://u:secret@localhost:9200/{}", None, False),
+        ("http://u:secret@127.0.0.1:9200/{}", None, False),
+        ("http://u:secret@[::1]:9200/{}", None, False),
+    ],
+)
+def test_credentials_that_would_go_over_the_network_in_clear_are_warned_of_once(
+    url: str, api_key: str | None, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = url.format(uuid.uuid4().hex)
+    for _ in range(2):
+        open_store(url, api_key=api_key).close()
+    named = url.replace("u:secret@", "")
+    said = [f"credentials for {named} go over the network in clear: use https"] if warned else []
+    assert caplog.messages == said

@@ -7,9 +7,11 @@ Reading covers every dataset in the OpenTelemetry layout, and every namespace un
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from traceback import clear_frames
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -26,13 +28,15 @@ from tracelog.store import elasticsearch_bulk as bulk
 from tracelog.store import elasticsearch_queries as queries
 from tracelog.store import resolve_destination
 from tracelog.store.base import Refusal, Store, Totals, TraceContents, WriteResult
-from tracelog.store.elasticsearch_address import Address, parse_address
+from tracelog.store.elasticsearch_address import Address, is_overheard, parse_address
 from tracelog.store.elasticsearch_answers import Failure, Hit
 from tracelog.store.elasticsearch_search import Searcher
 from tracelog.store.elasticsearch_templates import templates
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
 from tracelog.store.terms import matches_attributes, words_pattern
 
+_logger = logging.getLogger("tracelog")
+_warned: set[str] = set()
 _JSON, _LINES = "application/json", "application/x-ndjson"
 _MOST_TRACES = 1000
 _TIMEOUT_SECONDS = 30
@@ -84,6 +88,9 @@ class ElasticsearchStore(Store):
         """
         address = parse_address(url)
         key = api_key or (None if address.credentials else os.environ.get("TRACELOG_API_KEY"))
+        if (key or address.credentials) and is_overheard(address) and address.url not in _warned:
+            _warned.add(address.url)
+            _logger.warning("credentials for %s go over the network in clear: use https", address.url)
         certificates = ca_certs or os.environ.get("TRACELOG_CA_CERTS")
         fingerprint = ssl_fingerprint or os.environ.get("TRACELOG_SSL_FINGERPRINT")
 
@@ -340,6 +347,7 @@ def _translated(url: str) -> Iterator[None]:
         failure = answers.read_failure(_raw(error.body))
         raise _error(url, error.meta.status, failure, float(asked) if asked.isdecimal() else None) from error
     except (elasticsearch.TransportError, msgspec.MsgspecError) as error:
+        clear_frames(error.__traceback__)  # a cycle in the client's keeps each failed body until the collector comes by
         reason = " ".join(str(error).split())
         raise StoreUnavailableError(f"{url}: cannot be reached ({reason})") from error
 

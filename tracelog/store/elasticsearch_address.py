@@ -6,6 +6,7 @@ credentials, so that no spelling of a password ends up in a host name, and with 
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -33,6 +34,20 @@ def parse_address(text: str) -> Address:
         raise ConfigurationError(f"{url!r}: name user and password once, before the first host of several")
     hosts = tuple(_host(scheme, host.strip().removeprefix(f"{scheme}://"), url) for host in named.split(","))
     return Address(url, hosts, _credentials(secret, url))
+
+
+def is_overheard(address: Address) -> bool:
+    """Say whether what is sent there goes over a network as it is: plain http to a host that is not this one."""
+    return any(
+        host.startswith("http://") and not _is_this_host(urlsplit(host).hostname or "") for host in address.hosts
+    )
+
+
+def _is_this_host(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
 
 
 def _host(scheme: str, host: str, url: str) -> str:
