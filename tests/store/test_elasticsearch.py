@@ -189,8 +189,10 @@ def test_each_document_of_a_bulk_is_stored_known_refused_or_to_be_sent_again() -
             "GET /_index_template?filter_path=index_templates.name",
             "PUT /_index_template/logs-tracelog.otel%40tracelog",
             "PUT /_index_template/traces-tracelog.otel%40tracelog",
-            "POST /_bulk?filter_path=errors,items.*.status,items.*.error,items.*.failure_store"
-            "&require_data_stream=true",
+            (
+                "POST /_bulk?filter_path=errors,items.*.status,items.*.error,items.*.failure_store"
+                "&require_data_stream=true"
+            ),
         ]
 
 
