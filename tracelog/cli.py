@@ -19,7 +19,7 @@ import msgspec
 from tracelog.errors import ConfigurationError, TracelogError, TraceNotFoundError
 from tracelog.model import LEVELS, LogEntry, Match, Trace
 from tracelog.show import words
-from tracelog.store import Store, open_store, resolve_destination, resolve_url
+from tracelog.store import Store, open_store, public_url, resolve_destination, resolve_url
 from tracelog.store.query import moment, severity_of
 
 if TYPE_CHECKING:
@@ -313,7 +313,8 @@ def send(root: Path, store_url: str | None, folder: str | None) -> int:
         stats = spools.send_left(destination, store_url)
         if stats.adopted:
             code = FOUND
-            click.echo(f"{store_url or destination.about.url}: {spools.words_of(stats)}")
+            target = public_url(resolve_url(store_url)) if store_url else destination.about.url
+            click.echo(f"{target}: {spools.words_of(stats)}")
     if code == NOTHING_FOUND:
         _say("no process has left anything")
     return code

@@ -163,6 +163,18 @@ def test_a_store_whose_client_logs_and_traces_does_not_feed_itself(monkeypatch: 
     assert handler.stats() == books(2, stored=2)
 
 
+def test_credentials_are_neither_shown_nor_kept_nor_part_of_the_destination(tmp_path: Path) -> None:
+    handler, other = (StoreHandler(f"http://{user}:s3cret@localhost:9/", spool=tmp_path) for user in ("ann", "bob"))
+    assert repr(handler) == "<StoreHandler http://localhost:9 (NOTSET)>"
+    make_logger(handler).info("placed")
+    tracelog.shutdown(5)
+    held = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert held
+    assert not [content for content in held if b"s3cret" in content or b"ann" in content]
+    folders = [one._sender.pipeline.spool.folder for one in (handler, other)]
+    assert [folder.path for folder in folders if folder] == [next(tmp_path.iterdir())] * 2
+
+
 def test_handlers_of_one_destination_share_one_sender(url: str) -> None:
     assert StoreHandler(url)._sender is StoreHandler(url)._sender
     assert StoreHandler(url)._sender is not StoreHandler(url, namespace="other")._sender

@@ -441,3 +441,11 @@ def test_credentials_that_would_go_over_the_network_in_clear_are_warned_of_once(
     named = url.replace("u:secret@", "")
     said = [f"credentials for {named} go over the network in clear: use https"] if warned else []
     assert caplog.messages == said
+
+
+@pytest.mark.elasticsearch
+def test_bodies_can_be_compressed(elasticsearch_url: str, namespace: str) -> None:
+    with open_store(elasticsearch_url, namespace=namespace, compress=True) as store:
+        assert store.write([otel.encode_log(make_line(1))]).stored == 1
+        store.refresh()
+        assert [line.message for line in store.logs()] == [make_line(1).message]

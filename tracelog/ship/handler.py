@@ -26,7 +26,7 @@ class StoreHandler(logging.Handler):
     `store`: a URL, a ready Store, or None for `TRACELOG_STORE`; `service`: `service.name`, else from `OTEL_*`.
     `redact`: whether secrets are hidden before anything is kept, or the Redactor that hides them. `options`: `spool`,
     the folder in which what is not yet stored is kept (else `TRACELOG_SPOOL`, else the user's own; False for memory),
-    and those of Elasticsearch: `dataset`, `namespace`, `api_key`, `ca_certs`, `ssl_fingerprint`.
+    and those of Elasticsearch: `dataset`, `namespace`, `api_key`, `ca_certs`, `ssl_fingerprint`, `compress`.
     """
 
     flushOnClose = False  # noqa: N815 - logging.shutdown, dictConfig's too, need not wait: the sender outlives the handler

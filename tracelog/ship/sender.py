@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from threading import get_ident
-from typing import Literal
+from traceback import clear_frames
+from typing import Any, Literal
 
 import msgspec
 
@@ -29,7 +30,7 @@ from tracelog.ship.keeper import Keeper
 from tracelog.ship.pipeline import Batch, Pipeline, Stats
 from tracelog.ship.refused import repaired, set_aside
 from tracelog.ship.spool import Spool
-from tracelog.store import Store, open_store, resolve_destination, resolve_url
+from tracelog.store import Store, open_store, public_url, resolve_destination, resolve_url
 from tracelog.store.base import Refusal, WriteResult
 from tracelog.store.forks import no_fork
 
@@ -229,6 +230,7 @@ class Sender:
             try:
                 result = self._written(batch)
             except Exception as error:  # noqa: BLE001 - a sender that dies would send nothing more
+                _let_go_of_batch(error)
                 attempts += 1
                 self.pipeline.retries += 1
                 self.state = str(error)
@@ -330,6 +332,13 @@ def _pause(attempts: int, error: Exception) -> float:
     return max(min(0.1 * 2.0 ** min(attempts, 10), longest) * random.uniform(0.5, 1.0), asked)  # noqa: S311 - jitter
 
 
+def _let_go_of_batch(error: BaseException | None) -> None:
+    """Clear the frames that an error and its causes came through: they hold the batch, and are in cycles."""
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__context__
+
+
 def _suppress_instrumentation() -> None:
     """Tell instrumentations (SQLite, urllib3) that what this thread does is no part of the application."""
     from opentelemetry import context
@@ -353,6 +362,7 @@ def sender_for(
     api_key: str | None = None,
     ca_certs: str | None = None,
     ssl_fingerprint: str | None = None,
+    compress: bool = False,
     spool: str | os.PathLike[str] | Literal[False] | None = None,
 ) -> Sender:
     """Return the process's one sender to a destination, made on first use. No connection is opened here.
@@ -367,16 +377,18 @@ def sender_for(
         key: Hashable = (id(ready), destination, root)
         url, target = ready.url, lambda: ready
     else:
-        url = resolve_url(store)
-        key = (url, destination, root, api_key, ca_certs, ssl_fingerprint)
-        options = {
+        given = resolve_url(store)
+        url = public_url(given)
+        key = (given, destination, root, api_key, ca_certs, ssl_fingerprint, compress)
+        options: dict[str, Any] = {
             "dataset": dataset,
             "namespace": namespace,
             "api_key": api_key,
             "ca_certs": ca_certs,
             "ssl_fingerprint": ssl_fingerprint,
+            "compress": compress,
         }
-        target = lambda: open_store(url, **options)  # noqa: E731 - a name would say no more
+        target = lambda: open_store(given, **options)  # noqa: E731 - a name would say no more
     with _registry:
         if key not in _senders:
             folder = None if root is None else DestinationFolder.of(root, url, destination)

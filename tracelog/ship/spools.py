@@ -18,7 +18,7 @@ from tracelog.ship.records import Damage, read_records
 from tracelog.ship.refused import read_refused, refused_file
 from tracelog.ship.segment import about_of, settled_in
 from tracelog.ship.sender import Sender
-from tracelog.store import open_store
+from tracelog.store import open_store, public_url, resolve_url
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -91,11 +91,11 @@ def send_left(destination: DestinationFolder, url: str | None = None, timeout: f
     `timeout`: s. Raise StoreUnavailableError or StoreRejectedError where the store does not take it; it stays.
     """
     about = destination.about
-    target = url or about.url
+    target = url or _with_credentials(about.url)
     options = {"dataset": about.dataset, "namespace": about.namespace}
     sender = Sender(
         lambda: open_store(target, **options),
-        target,
+        public_url(target),
         Destination(about.dataset, about.namespace),
         owns_store=True,
         folder=destination,
@@ -104,9 +104,16 @@ def send_left(destination: DestinationFolder, url: str | None = None, timeout: f
     state, stats = sender.state, sender.stats
     sender.stop()
     if stats.in_spool:
-        kind = StoreUnavailableError if state == "ready" else StoreRejectedError
-        raise kind(f"{stats.in_spool} documents still wait: {target} is too slow" if state == "ready" else state)
+        if state != "ready":
+            raise StoreRejectedError(state)
+        raise StoreUnavailableError(f"{stats.in_spool} documents still wait: {sender.url} is too slow")
     return stats
+
+
+def _with_credentials(url: str) -> str:
+    """Return the URL of the environment where that is the same store, for the credentials in it."""
+    own = resolve_url()
+    return own if public_url(own) == url else url
 
 
 def words_of(stats: Stats) -> str:

@@ -30,6 +30,15 @@ def resolve_url(url: str | None = None) -> str:
     return chosen
 
 
+def public_url(url: str) -> str:
+    """Return a store's URL without credentials: to be printed, kept, and compared. Raise ConfigurationError."""
+    if url.startswith("sqlite:"):
+        return url
+    from tracelog.store.elasticsearch_address import parse_address
+
+    return parse_address(url).url.rstrip("/")
+
+
 def resolve_destination(dataset: str | None = None, namespace: str | None = None) -> Destination:
     """Return where documents go: as given, else `TRACELOG_DATASET` and `TRACELOG_NAMESPACE`, else the defaults."""
     default = Destination()
@@ -42,8 +51,9 @@ def resolve_destination(dataset: str | None = None, namespace: str | None = None
 def open_store(url: str | None = None, **options: Any) -> Store:
     """Open a store by its URL; nothing is connected before the first question.
 
-    `options` are for Elasticsearch: `api_key`, `ca_certs`, `ssl_fingerprint`, `dataset`, `namespace`, or a ready
-    `client`; each but the last has its `TRACELOG_` variable. Raise ConfigurationError for a URL that is no store's.
+    `options` are for Elasticsearch: `api_key`, `ca_certs`, `ssl_fingerprint`, `dataset`, `namespace`, each with its
+    `TRACELOG_` variable, `compress` (gzip bodies: fewer bytes for more CPU), or a ready `client`. Raise
+    ConfigurationError for a URL that is no store's.
     """
     resolved = resolve_url(url)
     if resolved.startswith("sqlite:"):
@@ -55,4 +65,4 @@ def open_store(url: str | None = None, **options: Any) -> Store:
     return ElasticsearchStore.open(resolved, **options)
 
 
-__all__ = ["DEFAULT_URL", "Store", "open_store", "resolve_destination", "resolve_url"]
+__all__ = ["DEFAULT_URL", "Store", "open_store", "public_url", "resolve_destination", "resolve_url"]

@@ -11,7 +11,6 @@ import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from traceback import clear_frames
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -80,6 +79,7 @@ class ElasticsearchStore(Store):
         ssl_fingerprint: str | None = None,
         dataset: str | None = None,
         namespace: str | None = None,
+        compress: bool = False,
         client: elasticsearch.Elasticsearch | None = None,
     ) -> ElasticsearchStore:
         """Open the store at a URL; what is not given is taken from the `TRACELOG_` variables.
@@ -97,7 +97,7 @@ class ElasticsearchStore(Store):
         def connect() -> elasticsearch.Elasticsearch:
             if client is not None:
                 return _untraced(client.options())
-            return _untraced(_build_client(address, key, certificates, fingerprint))
+            return _untraced(_build_client(address, key, certificates, fingerprint, compress=compress))
 
         named = namespace or os.environ.get("TRACELOG_NAMESPACE")
         destination = resolve_destination(dataset, namespace)
@@ -302,7 +302,7 @@ class _Untouched(elasticsearch.JsonSerializer):
 
 
 def _build_client(
-    address: Address, api_key: str | None, ca_certs: str | None, fingerprint: str | None
+    address: Address, api_key: str | None, ca_certs: str | None, fingerprint: str | None, *, compress: bool
 ) -> elasticsearch.Elasticsearch:
     options: dict[str, Any] = {
         "basic_auth": None if api_key else address.credentials,
@@ -315,6 +315,7 @@ def _build_client(
             list(address.hosts),
             serializers={_JSON: _Untouched()},
             request_timeout=_TIMEOUT_SECONDS,
+            http_compress=compress,
             max_retries=len(address.hosts) - 1,  # on the other hosts; to try again later is the sender's part
             **{name: value for name, value in options.items() if value is not None},
         )
@@ -347,7 +348,6 @@ def _translated(url: str) -> Iterator[None]:
         failure = answers.read_failure(_raw(error.body))
         raise _error(url, error.meta.status, failure, float(asked) if asked.isdecimal() else None) from error
     except (elasticsearch.TransportError, msgspec.MsgspecError) as error:
-        clear_frames(error.__traceback__)  # a cycle in the client's keeps each failed body until the collector comes by
         reason = " ".join(str(error).split())
         raise StoreUnavailableError(f"{url}: cannot be reached ({reason})") from error
 
