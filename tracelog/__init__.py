@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tracelog.capture.bound_logger import make_json_bound_logger
     from tracelog.capture.execution import ContextThreadPoolExecutor, wrap
     from tracelog.capture.json import JsonFormatter
     from tracelog.capture.json_renderer import JsonRenderer
@@ -50,6 +51,7 @@ _HOMES = {
     "configure": "tracelog.configuration",
     "flush": "tracelog.ship.sender",
     "install": "tracelog.capture.stdlib",
+    "make_json_bound_logger": "tracelog.capture.bound_logger",
     "open_store": "tracelog.store",
     "shutdown": "tracelog.ship.sender",
     "uninstall": "tracelog.capture.stdlib",
@@ -75,6 +77,7 @@ __all__ = [
     "configure",
     "flush",
     "install",
+    "make_json_bound_logger",
     "open_store",
     "shutdown",
     "uninstall",

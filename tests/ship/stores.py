@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from tracelog.model import LogEntry, Match, Operation, Span
 from tracelog.schema.otel import Destination, Document, decode_log
+from tracelog.ship.drain import AdoptedSpool, Drain, Taken
 from tracelog.ship.folder import DestinationFolder
 from tracelog.ship.pipeline import Pipeline, Stats
+from tracelog.ship.records import encode_record
+from tracelog.ship.segment import MappedSegment
 from tracelog.ship.spool import Spool
 from tracelog.store.base import Refusal, Store, Totals, TraceContents, WriteResult
 
@@ -23,6 +28,55 @@ def log_documents(*numbers: int) -> list[Document]:
 def make_pipeline(folder: DestinationFolder | None = None, **options: Any) -> Pipeline:
     """Make a pipeline that nobody empties but the test, in memory where no folder is given."""
     return Pipeline(Destination(), Spool(folder, **options))
+
+
+def destination_folder(root: Path, url: str = "memory:") -> DestinationFolder:
+    """Return the folder below a root for the spools of a store."""
+    return DestinationFolder.of(root, url, Destination())
+
+
+def write_segment(path: Path, *numbers: int, spool: int = 0xDEAD) -> None:
+    """Write a segment as a process that is gone has left it."""
+    segment = MappedSegment.create(path, 64 * len(numbers), b"{}")
+    for number in numbers:
+        segment.append(encode_record(spool, number, Document("", "logs", b'{"n":%d}' % number)))
+    segment.close()
+
+
+def padded(number: int) -> Document:
+    """Return a document whose record takes 1000 bytes, and whose body is a number."""
+    return Document("", "logs", b"%d" % number + b" " * (968 - len(str(number))))
+
+
+def settle_all(drain: Drain) -> list[Taken]:
+    """Take all that waits, and settle it."""
+    taken = drain.take(10**6, 10**12)
+    drain.settle(taken)
+    return taken
+
+
+def adopt_all(folder: DestinationFolder) -> list[int]:
+    """Adopt and settle what dead processes have left, and return the numbers that were its bodies, sorted."""
+    found = []
+    for process in folder.abandoned():
+        adopted = AdoptedSpool(process)
+        found += [int(one.record.document.body) for one in settle_all(adopted)]
+        adopted.close()
+    return sorted(found)
+
+
+def open_files() -> set[str]:
+    """Return the numbers of the files that this process has open, each with what it is."""
+    found = set()
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the one that lists them
+            found.add(f"{path.name} {path.readlink()}")
+    return found
+
+
+def files_below(root: Path) -> list[str]:
+    """Return what lies below a folder, links and folders too."""
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
 
 
 def assert_balanced(stats: Stats) -> None:

@@ -9,36 +9,24 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import msgspec
 from pythonjsonlogger.core import BaseJsonFormatter
 
-from tracelog.capture.record import EVENT, read_record, read_said
+from tracelog.capture.context import Stamp
+from tracelog.capture.line_text import LineText, encode_line
+from tracelog.capture.record import EVENT, Said, read_said
 from tracelog.capture.redact import Redactor, make_redactor
-from tracelog.capture.stdlib import stamp_of
-from tracelog.capture.values import clean, clean_attributes, scrub
+from tracelog.capture.stdlib import STAMP, stamp_of
+from tracelog.capture.values import clean
 from tracelog.resource import detect_resource
 from tracelog.schema import times
 from tracelog.schema.lines import line_schema
 
-_encode = msgspec.json.Encoder().encode
+__all__ = ["JsonFormatter", "encode_line"]
 _ADDED_BY_FMT = frozenset(
     ("filename", "funcName", "lineno", "module", "pathname", "process", "processName", "relativeCreated", "thread",
      "threadName", "taskName", "levelno", "msecs")
 )  # fmt: skip
 """Fields of a record that no schema has, for those who name them in a `fmt`."""
-
-
-def encode_line_bytes(fields: dict[str, Any]) -> bytes:
-    """Return fields as one line of JSON in UTF-8, whatever they hold."""
-    try:
-        return _encode(fields)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return _encode(scrub(clean_attributes(fields)))
-
-
-def encode_line(fields: dict[str, Any]) -> str:
-    """Return fields as one line of JSON, whatever they hold."""
-    return encode_line_bytes(fields).decode()
 
 
 class JsonFormatter(BaseJsonFormatter):
@@ -61,6 +49,7 @@ class JsonFormatter(BaseJsonFormatter):
         self._redactor = make_redactor(redact)
         self._schema = line_schema(schema)
         self._service = detect_resource(service)["service.name"]
+        self._text = LineText(self._schema, self._service)
         hooks = ("process_log_record", "serialize_log_record", "jsonify_log_record")
         hooked = any(getattr(type(self), name) is not getattr(JsonFormatter, name) for name in hooks)
         self._asked = [name for name in self._required_fields if name in _ADDED_BY_FMT]
@@ -69,28 +58,32 @@ class JsonFormatter(BaseJsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
-        line = self._line(record) if self._redactor is None else self._redacted_line(record, self._redactor)
-        return encode_line(line) if self._as_it_is else self._shaped(line, record)
+        held = record.__dict__
+        stamp = held[STAMP] if STAMP in held else stamp_of(record)
+        said = read_said(record, stamp)
+        if self._redactor is not None:
+            said = self._redactor.said(*said)
+        body, attributes, exception = said
+        if self._as_it_is and exception is None and EVENT not in held:
+            return self._text.line(held["created"], held["levelname"], held["name"], body, stamp, attributes)
+        fields = self._fields(record, stamp, said)
+        return encode_line(fields) if self._as_it_is else self._shaped(fields, record)
 
-    def _redacted_line(self, record: logging.LogRecord, redactor: Redactor) -> dict[str, Any]:
-        return self._schema.line(redactor(read_record(record, {"service.name": self._service})))
-
-    def _line(self, record: logging.LogRecord) -> dict[str, Any]:
-        schema, held = self._schema, record.__dict__
-        stamp = stamp_of(record)
-        body, attributes, exception = read_said(record, stamp)
+    def _fields(self, record: logging.LogRecord, stamp: Stamp | None, said: Said) -> dict[str, Any]:
+        held = record.__dict__
+        body, attributes, exception = said
         event = held.get(EVENT)
-        time = times.format_created(held["created"]) if event is None else times.format_iso(event.time)
-        line = schema.core(time, held["levelname"], held["name"], body, self._service)
-        if event is not None:
-            line[schema.event] = event.name
-        if stamp is not None:
-            schema.add_ids(line, stamp.texts)
-        if exception is not None:
-            schema.add_exception(line, exception)
-        if attributes:
-            schema.add_attributes(line, attributes)
-        return line
+        return self._schema.fields(
+            times.format_created(held["created"]) if event is None else times.format_iso(event.time),
+            held["levelname"],
+            held["name"],
+            body,
+            self._service,
+            event=None if event is None else str(body),  # its name, without secrets
+            ids=None if stamp is None else stamp.texts,
+            exception=exception,
+            attributes=attributes,
+        )
 
     def _shaped(self, line: dict[str, Any], record: logging.LogRecord) -> str:
         """Return the line as python-json-logger's options and hooks want it."""

@@ -8,14 +8,16 @@ arguments do not fit keeps its raw text, with the arguments and the error as att
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from tracelog.capture.context import Stamp
 from tracelog.capture.exceptions import from_exc_info, message_of, take_exception
-from tracelog.capture.stdlib import BAGGAGE, stamp_of
+from tracelog.capture.stdlib import BAGGAGE, STAMP, stamp_of
 from tracelog.capture.values import LARGEST, clean, clean_attributes, safe_text
 from tracelog.model import ExceptionInfo, LogEntry
+from tracelog.schema.times import SECOND
 
 EVENT = "_tracelog_event"
 """The record's attribute that makes it the mirror of a span event: a `SpanEvent`."""
@@ -24,9 +26,13 @@ EXCEPTION = "_tracelog_exception"
 
 _STOCK = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
 """The attributes that every record has, in the order in which it gets them; what a caller adds comes behind."""
-_RESERVED = frozenset((*_STOCK, "message", "asctime", "taskName"))
+_RESERVED = frozenset((*_STOCK, "message", "asctime", "taskName", STAMP))
+_attribute_keys: set[Any] = set()
+"""Keys that are known to be a caller's, so that each is judged once."""
+_MOST_KEYS = 4096
 _KNOWN = len(_STOCK)
 _StockRecord = logging.LogRecord
+_SMALLEST = -LARGEST
 _TEXT_KEYS = ("event", "message", "msg")
 _IDS = ("trace_id", "span_id", "trace_flags")
 
@@ -67,35 +73,36 @@ def read_record(record: logging.LogRecord, resource: Mapping[str, Any], record_i
 def time_of(record: logging.LogRecord) -> int:
     """Return when a record was made, ns; that of a mirrored span event is the event's."""
     event = record.__dict__.get(EVENT)
-    return event.time if event is not None else round(record.created * 1e6) * 1000  # a float knows no more digits
+    if event is not None:
+        return int(event.time)
+    fraction, seconds = math.modf(record.created)
+    return int(seconds) * SECOND + round(fraction * 1e6) * 1000  # a float knows no more digits
 
 
 def read_said(record: logging.LogRecord, stamp: Stamp | None) -> Said:
     """Return the text of a record, what the caller added, and its exception. Never raises."""
     held = record.__dict__
-    attributes: dict[str, Any]
-    exception = None
-    if isinstance(held["msg"], dict):
-        body, attributes, exception = _dict_message(dict(held["msg"]), record)
+    attributes: dict[str, Any] = {}
+    exception: ExceptionInfo | None = None
+    body = held["msg"]
+    if type(body) is not str and isinstance(body, dict):
+        body, attributes, exception = _dict_message(dict(body), record)
     else:
-        attributes = {}
         try:
             body = record.getMessage()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the arguments, the line must come through
             body = _raw_message(record, error, attributes)
-    _add_extras(record, attributes)
-    if BAGGAGE in held:
-        attributes = {**held[BAGGAGE], **attributes}
-    if stamp is not None and stamp.mark:
-        attributes[stamp.mark] = True
-    if stamp is not None and "trace_id" in attributes:  # a filter or processor may have repeated what the stamp says
-        for key, own in zip(_IDS, stamp.texts, strict=True):
-            if attributes.get(key) == own:
-                del attributes[key]
+    # A subclass may have set attributes of its own before the stock ones; only a stock record has an order to rely on.
+    for key in [*held][_KNOWN:] if type(record) is _StockRecord else [*held]:
+        if key in _attribute_keys or (key not in _RESERVED and _is_attribute(key)):
+            value = held[key]
+            kind = type(value)
+            plain = kind is str or (kind is int and _SMALLEST <= value < LARGEST)
+            attributes[key] = value if plain else clean(value)
     if held["exc_info"] or held["exc_text"]:
         exception = _exception_of(record) or exception
-    if EVENT in held:
-        attributes = clean_attributes(held[EVENT].attributes)
+    if held["stack_info"] or BAGGAGE in held or EVENT in held or (stamp and (stamp.mark or "trace_id" in attributes)):
+        attributes = _complete(attributes, record, stamp)
     return body, attributes, exception
 
 
@@ -127,17 +134,31 @@ def _dict_message(said: dict[str, Any], record: logging.LogRecord) -> Said:
     return text, clean_attributes(said), exception
 
 
-def _add_extras(record: logging.LogRecord, attributes: dict[str, Any]) -> None:
+def _is_attribute(key: Any) -> bool:
+    """Say whether a key that is not reserved is one that the caller added, and remember it."""
+    if isinstance(key, str) and key.startswith("_"):
+        return False
+    if len(_attribute_keys) < _MOST_KEYS:
+        _attribute_keys.add(key)
+    return True
+
+
+def _complete(attributes: dict[str, Any], record: logging.LogRecord, stamp: Stamp | None) -> dict[str, Any]:
+    """Return the attributes of a record of which more is known than what its caller added."""
     held = record.__dict__
-    # A subclass may have set attributes of its own before the stock ones; only a stock record has an order to rely on.
-    for key in [*held][_KNOWN:] if type(record) is _StockRecord else held:
-        if key not in _RESERVED and key[:1] != "_":
-            value = held[key]
-            kind = type(value)
-            plain = kind is str or kind is bool or (kind is int and -LARGEST <= value < LARGEST)
-            attributes[key] = value if plain else clean(value)
+    if EVENT in held:
+        return clean_attributes(held[EVENT].attributes)
     if held["stack_info"]:
         attributes["code.stacktrace"] = str(record.stack_info)
+    if BAGGAGE in held:
+        attributes = {**held[BAGGAGE], **attributes}
+    if stamp is not None:
+        if stamp.mark:
+            attributes[stamp.mark] = True
+        for key, own in zip(_IDS, stamp.texts, strict=True):
+            if attributes.get(key) == own:  # a filter or processor has repeated what the stamp says
+                del attributes[key]
+    return attributes
 
 
 def _exception_of(record: logging.LogRecord) -> ExceptionInfo | None:

@@ -20,7 +20,10 @@ from tracelog.capture.values import clean, clean_attributes
 from tracelog.model import LEVELS, LogEntry, level_of
 from tracelog.schema import times
 
-LEVEL_OF_METHOD = {"warn": "WARNING", "exception": "ERROR", "fatal": "CRITICAL", "msg": "INFO"}
+LEVEL_OF_METHOD = {
+    "debug": "DEBUG", "info": "INFO", "msg": "INFO", "warning": "WARNING", "warn": "WARNING", "error": "ERROR",
+    "exception": "ERROR", "critical": "CRITICAL", "fatal": "CRITICAL",
+}  # fmt: skip
 
 
 def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMapping[str, Any]) -> Any:

@@ -56,59 +56,68 @@ class LineSchema:
         self.time, self.level, self.message, self.logger = time, level, message, logger
         self.event, self.service = event, service
         self._ids, self._spell_ids, self._spell_level = ids, spell_ids, spell_level
-        self._exception, self._constants = exception, constants
-        self._reserved = frozenset((time, level, message, logger, event, service, *ids, *exception, *constants))
+        self._exception, self._constants = exception, dict(constants)
+        self.reserved = frozenset((time, level, message, logger, event, service, *ids, *exception, *constants))
         self._spelled: dict[Ids, dict[str, str | bool]] = {}
 
-    def core(self, time: str, level: str | None, logger: str | None, message: Any, service: str) -> dict[str, Any]:
-        """Begin a line. `time`: RFC 3339."""
+    def fields(
+        self,
+        time: str,
+        level: str | None,
+        logger: str | None,
+        message: Any,
+        service: str,
+        *,
+        event: str | None = None,
+        ids: Ids | None = None,
+        exception: ExceptionInfo | None = None,
+        attributes: Mapping[str, Any] = MappingProxyType({}),
+    ) -> dict[str, Any]:
+        """Return the fields of a line, in order. `time`: RFC 3339; `event`: the name of the span event that this is."""
         line: dict[str, Any] = {self.time: time}
         if level is not None:
             line[self.level] = self._spell_level(level)
         if message is not None:
             line[self.message] = message
-        if self._constants:
-            line.update(self._constants)
+        line.update(self._constants)
         if logger is not None:
             line[self.logger] = logger
         line[self.service] = service
+        if event is not None:
+            line[self.event] = event
+        if ids is not None:
+            line.update(self.spell(ids))
+        if exception is not None:
+            said = (exception.type, exception.message, exception.stacktrace)
+            line.update((key, text) for key, text in zip(self._exception, said, strict=True) if text is not None)
+        for key, value in attributes.items():
+            line[f"attributes.{key}" if key in self.reserved else key] = value
         return line
 
-    def add_ids(self, line: dict[str, Any], ids: Ids) -> None:
-        """Add the ids of a span, whose spelling is remembered, for lines of one span come together."""
+    def spell(self, ids: Ids) -> Mapping[str, str | bool]:
+        """Return the ids of a span under their names. They are remembered, for lines of one span come together."""
         spelled = self._spelled.get(ids)
         if spelled is None:
             if len(self._spelled) >= _MOST_SPELLED:
                 self._spelled.clear()
             named = zip(self._ids, self._spell_ids(*ids), strict=True)
             spelled = self._spelled[ids] = {name: text for name, text in named if text != ""}
-        line.update(spelled)
-
-    def add_exception(self, line: dict[str, Any], exception: ExceptionInfo) -> None:
-        """Add what is known of an exception."""
-        said = (exception.type, exception.message, exception.stacktrace)
-        line.update((key, text) for key, text in zip(self._exception, said, strict=True) if text is not None)
-
-    def add_attributes(self, line: dict[str, Any], attributes: Mapping[str, Any]) -> None:
-        """Add attributes, those that bear a core field's name under another."""
-        if self._reserved.isdisjoint(attributes):
-            line.update(attributes)
-            return
-        for key, value in attributes.items():
-            line[f"attributes.{key}" if key in self._reserved else key] = value
+        return spelled
 
     def line(self, entry: LogEntry) -> dict[str, Any]:
         """Return a log entry as a line."""
-        line = self.core(times.format_iso(entry.time), entry.severity_text, entry.logger, entry.body, entry.service)
-        if entry.event_name is not None:
-            line[self.event] = entry.event_name
-        if entry.trace_id is not None:
-            flags = "00" if entry.trace_flags is None else f"{entry.trace_flags:02x}"
-            self.add_ids(line, (entry.trace_id, entry.span_id or "", flags))
-        if entry.exception is not None:
-            self.add_exception(line, entry.exception)
-        self.add_attributes(line, {key: value for key, value in entry.attributes.items() if key not in PLACE})
-        return line
+        flags = "00" if entry.trace_flags is None else f"{entry.trace_flags:02x}"
+        return self.fields(
+            times.format_iso(entry.time),
+            entry.severity_text,
+            entry.logger,
+            entry.body,
+            entry.service,
+            event=entry.event_name,
+            ids=None if entry.trace_id is None else (entry.trace_id, entry.span_id or "", flags),
+            exception=entry.exception,
+            attributes={key: value for key, value in entry.attributes.items() if key not in PLACE},
+        )
 
 
 def _otel_ids(trace_id: str, span_id: str, flags: str) -> tuple[str | bool, ...]:
@@ -128,6 +137,10 @@ def _gcp_ids(trace_id: str, span_id: str, flags: str) -> tuple[str | bool, ...]:
     project = os.environ.get("GOOGLE_CLOUD_PROJECT")
     trace = f"projects/{project}/traces/{trace_id}" if project else trace_id
     return trace, span_id, bool(int(flags, 16) & 1)
+
+
+def _gcp_level(level: str) -> str:
+    return _GCP_SEVERITIES.get(level, level)
 
 
 _GCP_SEVERITIES = {"WARN": "WARNING", "FATAL": "CRITICAL"}
@@ -163,7 +176,7 @@ SCHEMAS = {
             "logging.googleapis.com/trace_sampled",
         ),
         spell_ids=_gcp_ids,
-        spell_level=lambda level: _GCP_SEVERITIES.get(level, level),
+        spell_level=_gcp_level,
         exception=("exception.type", "exception.message", "stack_trace"),
     ),
 }

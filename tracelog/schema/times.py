@@ -10,10 +10,15 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from functools import lru_cache
 
+import msgspec
+
 SECOND = 1_000_000_000
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?"
 )
+_encode = msgspec.json.Encoder().encode
+_from_timestamp, _UTC = datetime.fromtimestamp, timezone.utc
+_QUOTED = len('"2026-04-19T14:23:01.200000Z"')
 LATEST = 2**63
 """The first time, in ns, that 64 bits no longer hold; it lies in the year 2262."""
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 and 9999
@@ -53,8 +58,16 @@ def format_iso(time: int, *, digits: int | None = None) -> str:
 
 def format_created(seconds: float) -> str:
     """Return seconds since the epoch, as `time.time` gives them, as RFC 3339 with the six digits that a float knows."""
-    second, microsecond = divmod(round(seconds * 1e6), 1_000_000)
-    return f"{_format_second(second)}.{str(1_000_000 + microsecond)[1:]}Z"
+    return quote_created(seconds)[1:-1]
+
+
+def quote_created(seconds: float) -> str:
+    """Return the same with quotes around it, as it stands in JSON."""
+    try:
+        text = _encode(_from_timestamp(seconds, _UTC)).decode()
+    except (ValueError, OverflowError, OSError):  # beyond datetime's years
+        return f'"{format_iso(round(seconds) * SECOND, digits=6)}"'
+    return text if len(text) == _QUOTED else f'{text[:20]}.000000Z"'
 
 
 @lru_cache(maxsize=64)

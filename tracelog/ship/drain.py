@@ -26,7 +26,9 @@ class Drain:
 
     def __init__(self, segments: Iterable[MemorySegment] = ()) -> None:
         self._segments = list(segments)
-        self._taking = threading.Lock()
+        self._taking = threading.RLock()  # reentrant: a signal handler may flush in the middle of a flush
+        self.damaged = 0
+        """How many places in it were no record any more."""
 
     def take(self, most: int, most_bytes: int) -> list[Taken]:
         """Return the next records, in order: at most so many, and so many bytes unless one alone has more."""
@@ -34,7 +36,10 @@ class Drain:
         room = most_bytes
         with self._taking:
             for segment in tuple(self._segments):
-                found = segment.take(most - len(taken), room)
+                try:
+                    found = segment.take(most - len(taken), room, one_at_least=not taken)
+                except OSError:
+                    continue  # it cannot be read now, and stays for later
                 taken += (Taken(segment, record) for record in found)
                 room -= sum(len(record.document.body) for record in found)
                 if room <= 0 or segment.cursor < segment.end:
@@ -72,6 +77,8 @@ class Drain:
         for segment in tuple(self._segments):
             if segment.is_done:
                 self._segments.remove(segment)
+                self.damaged += segment.count - segment.settled  # what was there, and was not found again
+                segment.count = segment.settled
                 segment.remove()
 
 
@@ -83,10 +90,8 @@ class AdoptedSpool(Drain):
         self._found = folder.segments()
         super().__init__(self._found)
         self.damaged = sum(segment.damaged for segment in self._found)
-        """How many places in it are no record any more."""
         self.adopted = self.waiting + self.damaged
         """How many records it had, as far as that can be told."""
-        self.take(0, 0)  # what holds no record at all is done with
 
     @property
     def waiting(self) -> int:

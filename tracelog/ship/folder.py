@@ -13,17 +13,19 @@ symbolic link or belongs to somebody else is refused.
 from __future__ import annotations
 
 import os
-import stat
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
+from weakref import WeakSet
 
 import msgspec
 
 from tracelog.schema.otel import Destination
+from tracelog.ship.private import make_private, make_root, stat_of_own, write_private
 from tracelog.ship.segment import MappedSegment, MemorySegment, WrittenSegment
 
 try:
@@ -32,12 +34,13 @@ except ImportError:  # Windows: spools stay in memory
     fcntl = None  # type: ignore[assignment]
 
 SEGMENT = ".seg"
-_PRIVATE = 0o700
 _LOCK, _ABOUT, _NEW = "lock", "about.json", ".new-"
 _FORGOTTEN = 3600.0
-"""After how many seconds a folder that was never finished is one that never will be."""
+"""After how many seconds a folder without a lock is one whose process is gone, or never finished it."""
 _MAPPABLE = frozenset(("ext2", "ext3", "ext4", "f2fs", "overlay", "ramfs", "tmpfs", "xfs"))
 """File systems that keep what they have preallocated: on others a full disk kills who writes to a mapping."""
+_MOUNT_POINT = 4
+_OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 def spool_root(spool: str | os.PathLike[str] | Literal[False] | None = None) -> Path | None:
@@ -87,45 +90,50 @@ class DestinationFolder:
 
     def claim(self, spool_id: str) -> ProcessFolder:
         """Make and lock a folder for this process. Raise OSError where none can be made, or none that is safe."""
-        _make_private(self.path.parent)
-        _make_private(self.path)
+        make_root(self.path.parent)
+        make_private(self.path)
         about = self.path / _ABOUT
         if not about.exists():
-            _write_private(about, msgspec.json.encode(self.about))
+            write_private(about, msgspec.json.encode(self.about))
         name = f"{os.getpid()}-{spool_id}"
         unfinished = self.path / (_NEW + name)
-        unfinished.mkdir(mode=_PRIVATE)
-        unfinished.chmod(_PRIVATE)
-        lock = _lock(unfinished / _LOCK, create=True)
-        if lock is None:
-            raise OSError(f"{unfinished} cannot be locked")
-        return ProcessFolder(unfinished.rename(self.path / name), lock)
+        make_private(unfinished)
+        lock = None
+        try:
+            lock = _lock(unfinished / _LOCK, create=True)
+            if lock is None:
+                raise OSError(f"{unfinished} cannot be locked")
+            return ProcessFolder(unfinished.rename(self.path / name), lock)
+        except BaseException:
+            _remove(unfinished)
+            if lock is not None:
+                os.close(lock)
+            raise
 
     def abandoned(self) -> Iterator[ProcessFolder]:
         """Yield, each locked for the caller, the folders of processes that are gone."""
         for path in self.processes():
-            if path.name.startswith(_NEW):
-                _remove_forgotten(path)
-                continue
             with suppress(OSError):
-                lock = _lock(path / _LOCK, create=False)
+                if path.name.startswith(_NEW):
+                    if _is_forgotten(path):
+                        _remove(path)
+                    continue
+                lock = _lock(path / _LOCK, create=_is_forgotten(path))  # created where somebody has deleted it
                 if lock is not None:
                     yield ProcessFolder(path, lock)
 
     def processes(self) -> list[Path]:
         """Return the folders of all processes of this user, dead or alive."""
         try:
-            return sorted(Path(entry.path) for entry in os.scandir(self.path) if _is_own_folder(entry))
+            stat_of_own(self.path.parent)
+            stat_of_own(self.path)
         except OSError:
             return []
+        return sorted(Path(entry.path) for entry in _entries(self.path) if _is_own_folder(entry))
 
     def size(self) -> int:
         """Return how many bytes all segments of the destination take."""
-        total = 0
-        for path in self.processes():
-            with suppress(OSError):
-                total += sum(entry.stat().st_size for entry in os.scandir(path) if entry.name.endswith(SEGMENT))
-        return total
+        return sum(_size(entry) for path in self.processes() for entry in _segments(path))
 
 
 class ProcessFolder:
@@ -135,6 +143,7 @@ class ProcessFolder:
         self.path = path
         self._lock = lock
         self._mappable = file_system(path) in _MAPPABLE
+        _held.add(self)
 
     @property
     def by_hand(self) -> bool:
@@ -147,19 +156,16 @@ class ProcessFolder:
         return (MappedSegment if self._mappable else WrittenSegment).create(path, size, about)
 
     def segments(self) -> list[WrittenSegment]:
-        """Open the segments that were left here, in order; those that cannot be read are left where they are."""
+        """Look at the segments that were left here, in order; those that cannot be read are left where they are."""
         found = []
-        for path in sorted(self.path.glob(f"*{SEGMENT}")):
+        for entry in _segments(self.path):
             with suppress(OSError):
-                found.append(WrittenSegment.find(path))
-        return found
+                found.append(WrittenSegment.find(Path(entry.path)))
+        return sorted(found, key=lambda segment: segment.first)
 
     def remove(self) -> None:
         """Delete the folder, if it is empty but for the lock, and let go of it."""
-        with suppress(OSError):
-            if not any(path.name != _LOCK for path in self.path.iterdir()):
-                (self.path / _LOCK).unlink()
-                self.path.rmdir()
+        _remove(self.path)
         self.release()
 
     def release(self) -> None:
@@ -169,48 +175,63 @@ class ProcessFolder:
             os.close(lock)  # not LOCK_UN: in a forked child that would unlock the parent's
 
 
+_held: WeakSet[ProcessFolder] = WeakSet()
+
+
+def _release_all() -> None:
+    """Let go, in a forked child, of what is the parent's: its lock would be held for as long as either is there."""
+    for folder in tuple(_held):
+        folder.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_release_all)
+
+
 def file_system(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
     """Return the type of the file system that a folder is on, None where nobody says."""
     try:
-        lines = mounts.read_text(errors="replace").splitlines()
+        lines = mounts.read_bytes().splitlines()
     except OSError:
         return None
     where, best, kind = folder.resolve(), -1, None
     for line in lines:
-        fields, _, rest = line.partition(" - ")
-        point = fields.split()[4].encode().decode("unicode_escape")
-        if len(point) >= best and where.is_relative_to(point):
-            best, kind = len(point), rest.split()[0]
+        fields, _, rest = line.partition(b" - ")
+        if fields.count(b" ") < _MOUNT_POINT or not rest.strip():
+            continue
+        point = os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), fields.split(b" ")[_MOUNT_POINT]))
+        if len(point) >= best and where.is_relative_to(point):  # of those at one place, the last lies on top
+            best, kind = len(point), rest.split()[0].decode(errors="replace")
     return kind
 
 
-def _is_own_folder(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
-
-
-def _make_private(folder: Path) -> None:
-    """Have a folder that nobody else can look into. Raise OSError where it is another's, or a link to somewhere."""
-    with suppress(FileExistsError):
-        folder.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-        folder.mkdir(mode=_PRIVATE)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(f"{folder} is not a folder of its own, which a spool has to be")
-    if found.st_uid != os.geteuid():
-        raise PermissionError(f"{folder} belongs to another user")
-    if stat.S_IMODE(found.st_mode) != _PRIVATE:
-        folder.chmod(_PRIVATE)
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a small file at once, for several processes may do so."""
-    unfinished = path.with_name(f"{_NEW}{path.name}-{os.getpid()}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what is in a folder, nothing where there is none."""
     try:
-        os.write(descriptor, content)
-    finally:
-        os.close(descriptor)
-    unfinished.replace(path)
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _segments(folder: Path) -> list[os.DirEntry[str]]:
+    """Return the segments in a folder, in the order in which they were made."""
+    found = [entry for entry in _entries(folder) if entry.name.endswith(SEGMENT)]
+    return sorted((entry for entry in found if entry.is_file(follow_symlinks=False)), key=lambda entry: entry.name)
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except OSError:  # it has just been sent
+        return 0
+
+
+def _is_own_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def _lock(path: Path, *, create: bool) -> int | None:
@@ -243,8 +264,13 @@ def is_held(folder: Path) -> bool:
     return lock is None
 
 
-def _remove_forgotten(path: Path) -> None:
+def _remove(folder: Path) -> None:
+    """Delete the folder of a process, if it is empty but for the lock."""
     with suppress(OSError):
-        if time.time() - path.stat().st_mtime > _FORGOTTEN:
-            (path / _LOCK).unlink(missing_ok=True)
-            path.rmdir()
+        if {path.name for path in folder.iterdir()} <= {_LOCK}:
+            (folder / _LOCK).unlink(missing_ok=True)
+            folder.rmdir()
+
+
+def _is_forgotten(folder: Path) -> bool:
+    return time.time() - folder.stat().st_mtime > _FORGOTTEN

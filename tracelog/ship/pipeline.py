@@ -80,6 +80,7 @@ class Pipeline:
         self.is_served = False
         """Whether somebody sends what is put in."""
         self._changed = threading.Condition()
+        self._adopting = threading.Lock()
         self._adopted: list[AdoptedSpool] = []
         self._again: list[tuple[Drain, Taken]] = []
         self._stored = self._duplicates = self._failure_stored = self._refused = 0
@@ -95,6 +96,8 @@ class Pipeline:
             self._lost_as_late += 1
             return
         self.spool.append(document, weight)
+        if self._is_closed:
+            self.spool.persist(durably=False)  # there is no keeper any more
         if not self.is_served:
             self._start()
 
@@ -109,9 +112,12 @@ class Pipeline:
             self._is_wanted = False
             taken, self._again = self._again, []
             drains = (self.spool, *self._adopted)
+        room = BATCH_BYTES - sum(len(one.record.document.body) for _, one in taken)
         for drain in drains:
-            if len(taken) < BATCH:
-                taken += [(drain, one) for one in drain.take(BATCH - len(taken), BATCH_BYTES)]
+            if len(taken) < BATCH and room > 0:
+                found = drain.take(BATCH - len(taken), room)
+                taken += [(drain, one) for one in found]
+                room -= sum(len(one.record.document.body) for one in found)
         return Batch(taken)
 
     def settle(self, batch: Batch, result: WriteResult) -> None:
@@ -146,17 +152,20 @@ class Pipeline:
 
     def adopt(self) -> None:
         """Take over what dead processes left for this destination."""
-        if self.spool.folder is None or self._is_closed:
+        if self.spool.folder is None:
             return
-        for folder in self.spool.folder.abandoned():
-            adopted = AdoptedSpool(folder)
-            with self._changed:
-                self._adopted.append(adopted)
-                self._adopted_count += adopted.adopted
-                self._lost_damaged += adopted.damaged
-                if adopted.damaged:
-                    self.spool.losses.append(Loss(adopted.damaged, f"{folder.path} was damaged"))
-                self._let_go_of_empty()
+        with self._adopting:  # when it returns, whoever adopted has finished
+            for folder in self.spool.folder.abandoned():
+                adopted = AdoptedSpool(folder)
+                with self._changed:
+                    if self._is_closed:
+                        adopted.close()
+                        return
+                    self._adopted.append(adopted)
+                    self._adopted_count += adopted.adopted
+                    if adopted.damaged:
+                        self.spool.losses.append(Loss(adopted.damaged, f"{folder.path} was damaged"))
+                    self._let_go_of_empty()
 
     def losses(self) -> Iterator[Loss]:
         """Yield what was given up and was not yielded before."""
@@ -167,6 +176,7 @@ class Pipeline:
         for adopted in [one for one in self._adopted if not one.waiting]:
             self._adopted.remove(adopted)
             adopted.close()
+            self._lost_damaged += adopted.damaged
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was emitted before this call is settled; False when `timeout` seconds ran out."""
@@ -207,7 +217,7 @@ class Pipeline:
                 refused=self._refused,
                 in_spool=kept.waiting + sum(adopted.waiting for adopted in self._adopted),
                 lost_quota=kept.lost,
-                lost_damaged=self._lost_damaged,
+                lost_damaged=self._lost_damaged + sum(drain.damaged for drain in (self.spool, *self._adopted)),
                 lost_at_close=self._lost_at_close,
                 lost_unencodable=self.unencodable,
                 repaired=self.repaired,

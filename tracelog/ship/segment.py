@@ -16,10 +16,8 @@ import mmap
 import os
 import struct
 import sys
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
-from itertools import islice
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from zlib import crc32
 
@@ -45,32 +43,42 @@ class MemorySegment:
         self.buffer = bytearray(START + size) if buffer is None else buffer
         self.size = len(self.buffer)
         self.end = self.cursor = START
+        self.first = 0
+        """The number of its first record."""
         self.count = self.taken = self.settled = 0
         self.damaged = 0
         self.persisted = START
         """Up to where its records are on the disk."""
         self.is_full = self.is_kept = False
         """Whether nothing more is appended; whether it holds only what is given up last."""
+        self.is_deleted = False
+        """Whether somebody has deleted its file."""
         self.unsettled: dict[int, int] = {}
         """The number of each record that is taken and not settled, by its offset, in order."""
 
     def append(self, record: bytes) -> None:
         """Write an encoded record. The caller has looked that there is room."""
-        write_record(self.buffer, self.end, record)  # type: ignore[arg-type] # only segments made here are written to
-        self.end = (self.end + len(record) + ALIGNMENT - 1) & -ALIGNMENT
-        self.count += 1
+        end = self.end
+        self.count += 1  # first, for numbers are made of it: none is used twice, whatever a signal handler raises
+        try:
+            write_record(self.buffer, end, record)  # type: ignore[arg-type] # only segments made here are written to
+            self.end = (end + len(record) + ALIGNMENT - 1) & -ALIGNMENT
+        except BaseException:
+            if self.end == end:
+                self.count -= 1
+            raise
 
-    def take(self, most: int, most_bytes: int) -> list[Record]:
-        """Return the next records, in order, passing over and counting damage."""
+    def take(self, most: int, most_bytes: int, *, one_at_least: bool = True) -> list[Record]:
+        """Return the next records, in order, passing over damage; one may have more bytes. Raise OSError."""
         is_full, end = self.is_full, self.end  # in this order: once it is full, its end is final
         taken: list[Record] = []
         size = 0
-        for found in read_records(self.buffer, self.cursor, end):
+        for found in read_records(self._bytes(), self.cursor, end):
             if isinstance(found, Damage):
                 self.cursor = found.end
                 continue
             size += len(found.document.body)
-            if len(taken) == most or (taken and size > most_bytes):
+            if len(taken) == most or (size > most_bytes and (taken or not one_at_least)):
                 break
             taken.append(found)
             self.unsettled[found.offset] = found.number
@@ -81,8 +89,9 @@ class MemorySegment:
         return taken
 
     def waiting(self) -> Iterator[Record]:
-        """Yield the records that are not taken, without taking them."""
-        return (found for found in read_records(self.buffer, self.cursor, self.end) if isinstance(found, Record))
+        """Yield the records that are not taken, without taking them. Raise OSError."""
+        records = read_records(self._bytes(), self.cursor, self.end)
+        return (found for found in records if isinstance(found, Record))
 
     def settle(self, offset: int) -> None:
         """Note that a record needs no sending any more."""
@@ -90,11 +99,9 @@ class MemorySegment:
             self.settled += 1
 
     def oldest(self) -> int | None:
-        """Return the number of the first record that is not settled."""
+        """Return a number that the first record that is not settled has, or exceeds."""
         first = next(iter(self.unsettled.values()), None)
-        if first is None and self.cursor < self.end:
-            first = next((record.number for record in islice(self.waiting(), 1)), None)
-        return first
+        return self.first + self.taken if first is None and self.cursor < self.end else first
 
     @property
     def is_done(self) -> bool:
@@ -104,7 +111,12 @@ class MemorySegment:
     @property
     def is_durable(self) -> bool:
         """Whether its records outlive the process."""
-        return self.path is not None
+        return self.path is not None and not self.is_deleted
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its file is where it was made."""
+        return self.path is not None and self.path.exists()
 
     def settled_up_to(self) -> int:
         """Return the offset before which all records are settled."""
@@ -121,86 +133,97 @@ class MemorySegment:
 
     def remove(self) -> None:
         """Delete the file, and let go of it."""
+        if self.path is not None:
+            with suppress(OSError):
+                self.path.unlink()
+        self.release()
 
     def release(self) -> None:
-        """Let go of the file. What is in it stays."""
+        """Let go of the buffer; nobody may be reading. What is in the file stays."""
+        self.buffer = b""
 
     def close(self) -> None:
-        """Let go of file and buffer; nobody may be reading. The file keeps no more room than it needs."""
-        self.buffer = b""
+        """Let go of the buffer, and of the room in the file that was not used."""
+        self.release()
+        if self.path is not None:
+            self.is_deleted = not self.is_there
+            with suppress(OSError), _opened(self.path) as descriptor:
+                os.ftruncate(descriptor, self.end)
+
+    def _bytes(self) -> Buffer:
+        return self.buffer
 
 
 class WrittenSegment(MemorySegment):
-    """Records in memory and, after `persist`, in a file: one of this process, or one that was found."""
+    """Records that are written to a file, and read from it again where their bytes were let go of meanwhile."""
 
     path: Path
 
-    def __init__(self, path: Path, descriptor: int, buffer: Buffer, written: int) -> None:
+    def __init__(self, path: Path, buffer: Buffer, written: int) -> None:
         super().__init__(0, buffer)
         self.path = path
-        self._descriptor = descriptor
         self._written = written
 
     @classmethod
     def create(cls, path: Path, size: int, about: bytes) -> WrittenSegment:
         """Make a file with room for `size` bytes of records, private to its owner. Raise OSError."""
         buffer = bytearray(_first_page(about)) + bytearray(size)
-        descriptor = _create(path, len(buffer))
-        _write_all(descriptor, buffer[:START], 0)
-        return cls(path, descriptor, buffer, written=START)
+        with _created(path, len(buffer)) as descriptor:
+            _write_all(descriptor, buffer[:START], 0)
+        return cls(path, buffer, written=START)
 
     @classmethod
     def find(cls, path: Path) -> WrittenSegment:
-        """Open a file that another process left. Raise OSError."""
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            with open(descriptor, "rb", closefd=False) as file:
-                buffer = file.read()
-        except OSError:
-            os.close(descriptor)
-            raise
-        segment = cls(path, descriptor, buffer, written=len(buffer))
+        """Look at what another process left. Raise OSError."""
+        buffer = _read(path)
+        segment = cls(path, buffer, written=len(buffer))
         segment.end = segment.size
         segment.cursor = settled_in(buffer)
         segment.is_full = True
-        kinds = Counter(type(found) for found in read_records(buffer, segment.cursor, segment.end))
-        segment.count, segment.damaged = kinds[Record], kinds[Damage]
+        segment.damaged = int(0 < len(buffer) < START)
+        for found in read_records(buffer, segment.cursor, segment.end):
+            if isinstance(found, Damage):
+                segment.damaged += 1
+                continue
+            segment.first = segment.first if segment.count else found.number
+            segment.count += 1
+        if not segment.count:
+            segment.cursor = segment.end
+        segment.release()
         return segment
+
+    def take(self, most: int, most_bytes: int, *, one_at_least: bool = True) -> list[Record]:
+        """Return the next records, none if somebody has deleted the file. Raise OSError where it cannot be read."""
+        try:
+            taken = super().take(most, most_bytes, one_at_least=one_at_least)
+        except FileNotFoundError:
+            self.cursor = self.end
+            return []
+        if self.is_full and self.cursor >= self.end == self._written:
+            self.release()
+        return taken
 
     def acknowledge(self) -> None:
         """Note in the file how far the records are settled."""
-        if self._descriptor >= 0:
-            with suppress(OSError):  # sent again, and recognised by its id
-                os.pwrite(self._descriptor, _settled(self.settled_up_to()), _SETTLED_AT)
+        with suppress(OSError), _opened(self.path) as descriptor:  # else sent again, and recognised by its id
+            os.pwrite(descriptor, _settled(self.settled_up_to()), _SETTLED_AT)
 
     def persist(self, *, durably: bool) -> None:
         """Write what was appended since the last time."""
-        end = self.end
-        if self._descriptor < 0:
-            return
-        if end > self._written:
-            _write_all(self._descriptor, self.buffer[self._written : end], self._written)
-            self._written = end
-        if durably:
-            os.fsync(self._descriptor)
+        is_full, end, buffer = self.is_full, self.end, self.buffer
+        with _opened(self.path) as descriptor:
+            if buffer and end > self._written:
+                _write_all(descriptor, buffer[self._written : end], self._written)
+                self._written = end
+            if durably:
+                os.fsync(descriptor)
+        if is_full:
+            self.release()
 
-    def remove(self) -> None:
-        """Delete the file."""
-        with suppress(OSError):
-            self.path.unlink()
-        self.release()
-
-    def release(self) -> None:
-        """Close the file."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def close(self) -> None:
-        """Cut off what was not used of the file, and close it."""
-        _cut(self._descriptor, self.end)
-        self.release()
-        self.buffer = b""
+    def _bytes(self) -> Buffer:
+        buffer = self.buffer or _read(self.path)
+        self.buffer = buffer
+        return buffer
 
 
 class MappedSegment(MemorySegment):
@@ -209,23 +232,17 @@ class MappedSegment(MemorySegment):
     path: Path
     buffer: mmap.mmap
 
-    def __init__(self, path: Path, descriptor: int, buffer: mmap.mmap) -> None:
+    def __init__(self, path: Path, buffer: mmap.mmap) -> None:
         super().__init__(0, buffer)
         self.path = path
-        self._descriptor = descriptor
 
     @classmethod
     def create(cls, path: Path, size: int, about: bytes) -> MappedSegment:
         """Make a file with room for `size` bytes of records, all of it allocated. Raise OSError."""
-        descriptor = _create(path, START + size)
-        try:
+        with _created(path, START + size) as descriptor:
             buffer = mmap.mmap(descriptor, START + size)
-        except (OSError, ValueError):
-            os.close(descriptor)
-            path.unlink()
-            raise
         buffer[:START] = _first_page(about)
-        return cls(path, descriptor, buffer)
+        return cls(path, buffer)
 
     def touch(self) -> None:
         """Have every page ready, a few at a time, for each costs the interpreter's lock about a microsecond."""
@@ -236,55 +253,51 @@ class MappedSegment(MemorySegment):
 
     def acknowledge(self) -> None:
         """Note in the mapping how far the records are settled."""
-        if self._descriptor >= 0:
+        if not self.buffer.closed:
             self.buffer[_SETTLED_AT : _SETTLED_AT + _SETTLED.size] = _settled(self.settled_up_to())
 
     def persist(self, *, durably: bool) -> None:
-        """Sync the file. Its descriptor does that too, without the interpreter's lock, which `mmap.flush` holds."""
-        if durably and self._descriptor >= 0:
-            os.fsync(self._descriptor)
-            if not sys.platform.startswith("linux"):
+        """Sync the file. A descriptor does that too, without the interpreter's lock, which `mmap.flush` holds."""
+        if durably:
+            with _opened(self.path) as descriptor:
+                os.fsync(descriptor)
+            if not sys.platform.startswith("linux") and not self.buffer.closed:
                 self.buffer.flush()
 
-    def remove(self) -> None:
-        """Delete the file."""
-        with suppress(OSError):
-            self.path.unlink()
-        self.release()
-
     def release(self) -> None:
-        """Close the file. The mapping goes with the last who reads it."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def close(self) -> None:
-        """Take the mapping back, cut off what was not used of the file, and close it."""
+        """Take the mapping back; nobody may be reading. What is in the file stays."""
         self.buffer.close()
-        _cut(self._descriptor, self.end)
-        self.release()
 
 
-def _create(path: Path, size: int) -> int:
+@contextmanager
+def _created(path: Path, size: int) -> Iterator[int]:
     """Create a file with all its blocks, so that a full disk is an error here and not a signal later."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with _opened(path, os.O_CREAT | os.O_EXCL) as descriptor:
+        try:
+            os.fchmod(descriptor, 0o600)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, 0, size)
+            else:
+                os.ftruncate(descriptor, size)
+            yield descriptor
+        except BaseException:
+            path.unlink()
+            raise
+
+
+@contextmanager
+def _opened(path: Path, flags: int = 0) -> Iterator[int]:
+    """Open a file for a moment. No segment keeps one open: a thread could use its number when it is another's."""
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
     try:
-        os.fchmod(descriptor, 0o600)
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(descriptor, 0, size)
-        else:
-            os.ftruncate(descriptor, size)
-    except OSError:
+        yield descriptor
+    finally:
         os.close(descriptor)
-        path.unlink()
-        raise
-    return descriptor
 
 
-def _cut(descriptor: int, size: int) -> None:
-    if descriptor >= 0:
-        with suppress(OSError):
-            os.ftruncate(descriptor, size)
+def _read(path: Path) -> bytes:
+    with _opened(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
+        return file.read()
 
 
 def _first_page(about: bytes) -> bytes:

@@ -8,6 +8,7 @@ by destination for the life of the process, and drained, for a bounded time, whe
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import random
 import sys
@@ -18,6 +19,7 @@ from contextlib import suppress
 from threading import get_ident
 from traceback import clear_frames
 from typing import Any, Literal
+from weakref import finalize
 
 import msgspec
 
@@ -42,6 +44,7 @@ EXIT_TIMEOUT = 5.0
 ADOPTION_INTERVAL = 5.0
 """How often is looked for what dead processes left, s."""
 COMPLAINT_INTERVAL = 300.0
+_CLIENTS = ("elastic_transport", "elasticsearch", "urllib3")
 
 _sending: set[int] = set()
 """The threads that send, by their ident: quicker to ask than a `threading.local`."""
@@ -216,7 +219,7 @@ class Sender:
 
     def _tell_losses(self) -> None:
         """Put a record where others were given up, and say so on stderr."""
-        for loss in self.pipeline.losses():
+        for loss in tuple(self.pipeline.losses()):  # as of now: where nothing fits, the record itself is the next loss
             destination = self.pipeline.destination
             self.pipeline.put(gap_document(loss.records, loss.reason, destination, loss.first, loss.last), weight=1)
             if time.monotonic() >= self._next_report:
@@ -293,6 +296,7 @@ class Sender:
             if self._store is None:
                 with no_fork:
                     self._store = self._open_target()
+                _quieten_clients()
             return self._store
 
     def _wake_keeper(self) -> None:
@@ -337,6 +341,17 @@ def _let_go_of_batch(error: BaseException | None) -> None:
     while error is not None:
         clear_frames(error.__traceback__)
         error = error.__context__
+
+
+def _quieten_clients() -> None:
+    """Keep what clients log of a sender's own requests from all handlers: a line for each try would be noise."""
+    for name, logger in tuple(logging.root.manager.loggerDict.items()):
+        if name.partition(".")[0] in _CLIENTS and isinstance(logger, logging.Logger):
+            logger.addFilter(_is_of_application)
+
+
+def _is_of_application(_record: logging.LogRecord) -> bool:
+    return not is_sending()
 
 
 def _suppress_instrumentation() -> None:
@@ -425,6 +440,9 @@ def _reset_after_fork() -> None:
         sender.begin_in_child()
 
 
+# At exit, what was registered last runs first. Finalizers, which are all registered with the first of them, empty the
+# pools of connections: whatever had to be sent after that would wait for one in vain.
+finalize(shutdown, bool)
 atexit.register(shutdown)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
