@@ -198,3 +198,16 @@ def test_a_default_stands_in_for_percent_formats_outside_any_span(tracer: Tracer
     with tracer.start_as_current_span("checkout"):
         logger.info("inside")
     assert printed.lines == ["- outside", f"{TRACE} inside"]
+
+
+def test_what_stands_for_an_id_in_one_handlers_format_is_no_attribute_in_anothers() -> None:
+    plain, other = (
+        Printed(logging.Formatter("%(trace_id)s %(message)s")),
+        Printed(tracelog.JsonFormatter(service="shop")),
+    )
+    plain.addFilter(TraceContextFilter(default="-"))
+    logger = make_logger(plain)
+    logger.addHandler(other)
+    logger.info("placed")
+    assert plain.lines == ["- placed"]
+    assert "trace_id" not in other.text

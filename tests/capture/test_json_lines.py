@@ -192,3 +192,11 @@ def test_times_are_printed_with_the_digits_that_a_record_knows(monkeypatch: pyte
     logger, handler = printed()
     logger.info("order 7 placed")
     assert json.loads(handler.text)["timestamp"] == "2026-04-19T14:23:01.123457Z"
+
+
+@pytest.mark.parametrize("name", ["log", "trace", "span", "service", "error", "ecs", "event"])
+def test_an_extra_that_ecs_has_an_object_for_stands_beside_it(name: str) -> None:
+    logger, handler = printed("ecs")
+    logger.info("placed", extra={name: "mine"})
+    line = json.loads(handler.text)
+    assert (line[f"attributes.{name}"], name in line) == ("mine", False)

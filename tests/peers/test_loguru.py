@@ -12,6 +12,7 @@ from loguru import logger
 from opentelemetry.trace import Tracer
 
 import tracelog
+from tracelog.capture.record import read_record
 
 from .outcomes import OtelLogs, ids_of
 
@@ -83,3 +84,19 @@ def test_a_stdlib_handler_as_a_sink_has_the_ids_of_the_call(tracer: Tracer) -> N
     with tracer.start_as_current_span("checkout"):
         logger.info("placed")
     assert (vars(kept.records[0])["otelTraceID"], ids_of(kept.records[0])) == (TRACE, (TRACE, SPAN, "01"))
+
+
+@pytest.mark.parametrize("enqueue", [False, True])
+def test_a_handler_as_a_sink_has_the_ids_of_the_call_once_in_whatever_thread_it_writes(
+    tracer: Tracer, enqueue: bool
+) -> None:
+    tracelog.install()
+    records = RecordList()
+    patch()
+    logger.add(records, format="{message}", enqueue=enqueue)
+    with tracer.start_as_current_span("checkout"):
+        logger.bind(order="A-1").info("placed")
+    logger.complete()
+    entry = read_record(records.records[0], {})
+    assert (entry.trace_id, entry.span_id, entry.trace_flags) == (TRACE, SPAN, 1)
+    assert entry.attributes["extra"] == {"order": "A-1"}

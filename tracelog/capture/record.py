@@ -14,7 +14,7 @@ from typing import Any
 
 from tracelog.capture.context import Stamp
 from tracelog.capture.exceptions import from_exc_info, message_of, take_exception
-from tracelog.capture.stdlib import BAGGAGE, STAMP, stamp_of
+from tracelog.capture.stdlib import BAGGAGE, ID_NAMES, STAMP, Placeholder, stamp_of
 from tracelog.capture.values import LARGEST, clean, clean_attributes, safe_text
 from tracelog.model import ExceptionInfo, LogEntry
 from tracelog.schema.times import SECOND
@@ -34,7 +34,6 @@ _KNOWN = len(_STOCK)
 _StockRecord = logging.LogRecord
 _SMALLEST = -LARGEST
 _TEXT_KEYS = ("event", "message", "msg")
-_IDS = ("trace_id", "span_id", "trace_flags")
 
 Said = tuple[Any, dict[str, Any], "ExceptionInfo | None"]
 """What a record says: its body, its attributes, its exception."""
@@ -97,11 +96,18 @@ def read_said(record: logging.LogRecord, stamp: Stamp | None) -> Said:
         if key in _attribute_keys or (key not in _RESERVED and _is_attribute(key)):
             value = held[key]
             kind = type(value)
-            plain = kind is str or (kind is int and _SMALLEST <= value < LARGEST)
-            attributes[key] = value if plain else clean(value)
+            if kind is str or (kind is int and _SMALLEST <= value < LARGEST):
+                attributes[key] = value
+            elif kind is not Placeholder:
+                attributes[key] = clean(value)
     if held["exc_info"] or held["exc_text"]:
         exception = _exception_of(record) or exception
-    if held["stack_info"] or BAGGAGE in held or EVENT in held or (stamp and (stamp.mark or "trace_id" in attributes)):
+    if (
+        held["stack_info"]
+        or BAGGAGE in held
+        or EVENT in held
+        or (stamp and (stamp.mark or "trace_id" in attributes or "extra" in attributes))
+    ):
         attributes = _complete(attributes, record, stamp)
     return body, attributes, exception
 
@@ -155,10 +161,17 @@ def _complete(attributes: dict[str, Any], record: logging.LogRecord, stamp: Stam
     if stamp is not None:
         if stamp.mark:
             attributes[stamp.mark] = True
-        for key, own in zip(_IDS, stamp.texts, strict=True):
-            if attributes.get(key) == own:  # a filter or processor has repeated what the stamp says
-                del attributes[key]
+        _drop_repeated(attributes, stamp)
+        if isinstance(attributes.get("extra"), dict):  # loguru's, where its patcher has put them
+            _drop_repeated(attributes["extra"], stamp)
     return attributes
+
+
+def _drop_repeated(attributes: dict[str, Any], stamp: Stamp) -> None:
+    """Remove ids that a filter or processor has repeated and the stamp says."""
+    for key, own in zip(ID_NAMES, stamp.texts, strict=True):
+        if attributes.get(key) == own:
+            del attributes[key]
 
 
 def _exception_of(record: logging.LogRecord) -> ExceptionInfo | None:

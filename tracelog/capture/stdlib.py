@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tracelog import ids
 from tracelog.capture import baggage, crash_lines
 from tracelog.capture.context import Stamp, current_stamp
 
@@ -23,6 +24,12 @@ STAMP = "_tracelog_stamp"
 """The record's attribute: a `Stamp`, or None where there was no span."""
 
 _Factory = Callable[..., logging.LogRecord]
+
+
+class Placeholder(str):
+    """What stands for an id where there is none, for a `fmt` that cannot do without: no value to be kept."""
+
+    __slots__ = ()
 
 
 class _Switch:
@@ -84,11 +91,22 @@ def stamp_of(record: logging.LogRecord) -> Stamp | None:
     held = record.__dict__
     if STAMP in held:
         stamp: Stamp | None = held[STAMP]
-        return stamp
+        return _patched_stamp(held["extra"]) if stamp is None and "extra" in held else stamp
     if not _made_here(record):
         return None
     held[STAMP] = current_stamp() or crash_lines.late_stamp(record.name or "", record.exc_info)
     return stamp_of(record)
+
+
+def _patched_stamp(extra: Any) -> Stamp | None:
+    """Return the ids that a patcher put into loguru's `extra` in the thread that logged; the sink may be in another."""
+    if not isinstance(extra, dict):
+        return None
+    trace_id, span_id = ids.trace_id(extra.get("trace_id")), ids.span_id(extra.get("span_id"))
+    if trace_id is None or span_id is None:
+        return None
+    flags = extra.get("trace_flags")
+    return Stamp(int(trace_id, 16), int(span_id, 16), 1 if flags == "01" else 0)
 
 
 def _made_here(record: logging.LogRecord) -> bool:
@@ -105,7 +123,7 @@ class TraceContextFilter(logging.Filter):
 
     def __init__(self, name: str = "", *, default: str | None = None) -> None:
         super().__init__(name)
-        self._default = None if default is None else (default, default, default)
+        self._default = None if default is None else (Placeholder(default),) * len(ID_NAMES)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, stamped; a `name`, as for every logging.Filter, restricts which are stamped."""

@@ -36,7 +36,10 @@ def _as_it_is(text: str) -> str:
 
 
 class LineSchema:
-    """The names of one schema, and how its ids and levels are spelled. A line begins with time, level and message."""
+    """The names of one schema, and how its ids and levels are spelled. A line begins with time, level and message.
+
+    `is_nested`: whether readers take a dotted name for a field in an object, which then can be nothing else.
+    """
 
     def __init__(
         self,
@@ -52,12 +55,15 @@ class LineSchema:
         service: str = "service.name",
         exception: tuple[str, str, str] = ("exception.type", "exception.message", "exception.stacktrace"),
         constants: Mapping[str, str] = MappingProxyType({}),
+        is_nested: bool = False,
     ) -> None:
         self.time, self.level, self.message, self.logger = time, level, message, logger
         self.event, self.service = event, service
         self._ids, self._spell_ids, self._spell_level = ids, spell_ids, spell_level
         self._exception, self._constants = exception, dict(constants)
-        self.reserved = frozenset((time, level, message, logger, event, service, *ids, *exception, *constants))
+        core = (time, level, message, logger, event, service, *ids, *exception, *constants)
+        objects = {name.partition(".")[0] for name in core if "." in name} if is_nested else ()
+        self.reserved = frozenset((*core, *objects))
         self._spelled: dict[Ids, dict[str, str | bool]] = {}
 
     def fields(
@@ -157,6 +163,7 @@ SCHEMAS = {
         spell_level=str.lower,
         exception=("error.type", "error.message", "error.stack_trace"),
         constants={"ecs.version": ECS_VERSION},
+        is_nested=True,
     ),
     "datadog": LineSchema(
         level="status",
