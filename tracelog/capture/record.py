@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ _MOST_KEYS = 4096
 _KNOWN = len(_STOCK)
 _StockRecord = logging.LogRecord
 _SMALLEST = -LARGEST
+_JUST_NOW = 1_000_000
 _TEXT_KEYS = ("event", "message", "msg")
 
 Said = tuple[Any, dict[str, Any], "ExceptionInfo | None"]
@@ -53,7 +55,7 @@ def read_record(record: logging.LogRecord, resource: Mapping[str, Any], record_i
     return LogEntry(
         id=record_id,
         time=created,
-        observed_time=created,
+        observed_time=_observed(created),
         body=body,
         severity_number=severity_number(record.levelno),
         severity_text=record.levelname,
@@ -76,6 +78,12 @@ def time_of(record: logging.LogRecord) -> int:
         return int(event.time)
     fraction, seconds = math.modf(record.created)
     return int(seconds) * SECOND + round(fraction * 1e6) * 1000  # a float knows no more digits
+
+
+def _observed(created: int) -> int:
+    """Return when a record is read, ns: that is its own time where it was made just now."""
+    now = time.time_ns()
+    return created if 0 <= now - created < _JUST_NOW else now
 
 
 def read_said(record: logging.LogRecord, stamp: Stamp | None) -> Said:
