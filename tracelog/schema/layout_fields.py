@@ -1,0 +1,124 @@
+"""What a layout says of itself, so that questions are built without a literal of their own.
+
+A tuple of fields or places means any of them; one that an index does not map matches nothing there. What a field cannot
+say, or says but roughly, the decoded document decides: a condition may match too much, never too little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from tracelog.model import LogEntry, Span
+from tracelog.schema import times
+
+Body = bytes | msgspec.Raw
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a value stands: in a field, which may be one of the `nested` objects, namely that whose `key` is given."""
+
+    field: str
+    nested: str | None = None
+    key: str | None = None
+
+    @property
+    def key_field(self) -> str | None:
+        """The field in which a nested object has its key."""
+        return None if self.key is None else f"{self.nested}.key"
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A place that has one of some values, as they stand there; without values, any."""
+
+    place: Place
+    values: tuple[str, ...] = ()
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A field with a time. `unit`: ns in one of its number, None for a date; `precision`: ns in which order may err."""
+
+    field: str
+    unit: int | None
+    precision: int
+
+    def written(self, time: int) -> int | str:
+        """Return a time, in ns, as the field is compared with: a number of its unit, or RFC 3339."""
+        return times.format_iso(time, digits=9) if self.unit is None else time // self.unit
+
+
+class Quantity(msgspec.Struct, frozen=True):
+    """A field with a duration. `unit`: ns in one of its number."""
+
+    field: str
+    unit: int
+
+
+class Documents(msgspec.Struct, frozen=True, kw_only=True):
+    """Which documents: those in `indices` less `excluded`, but for those that have a value other than `only` says."""
+
+    indices: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
+    only: Condition | None = None
+
+    @property
+    def expression(self) -> str:
+        """The indices as a search names them."""
+        return ",".join((*self.indices, *(f"-{pattern}" for pattern in self.excluded)))
+
+    def hold(self, name: str) -> bool:
+        """Say whether an index, data stream or alias is among the indices."""
+        return any(fnmatchcase(name, pattern) for pattern in self.indices) and not any(
+            fnmatchcase(name, pattern) for pattern in self.excluded
+        )
+
+
+class SpanDocuments(Documents, frozen=True, kw_only=True):
+    """The documents that are spans, and their fields. `order` sorts with no tie but between copies of one span.
+
+    `statuses` has no UNSET and `kinds` no UNSPECIFIED: these are what no condition of the others meets. `attribute`
+    says where the value of an attribute may stand.
+    """
+
+    trace_id: tuple[str, ...]
+    span_id: tuple[str, ...]
+    parent_id: tuple[Place, ...]
+    linked_trace_id: Place
+    service: tuple[str, ...]
+    name: tuple[str, ...]
+    start: tuple[Moment, ...]
+    duration: tuple[Quantity, ...]
+    statuses: Mapping[str, tuple[Condition, ...]]
+    kinds: Mapping[str, tuple[Condition, ...]]
+    order: tuple[str, ...]
+    attribute: Callable[[str], tuple[Place, ...]]
+    decode: Callable[[Body], Span]
+
+
+class LogDocuments(Documents, frozen=True, kw_only=True):
+    """The documents that are log entries or span events, and their fields.
+
+    `severity_number`: OpenTelemetry's; `severity_text`: the name of a level, in any case.
+    """
+
+    trace_id: tuple[str, ...]
+    span_id: tuple[str, ...]
+    service: tuple[str, ...]
+    time: tuple[Moment, ...]
+    severity_number: tuple[str, ...]
+    severity_text: tuple[str, ...]
+    text: tuple[str, ...]
+    event_name: tuple[str, ...]
+    attribute: Callable[[str], tuple[Place, ...]]
+    decode: Callable[[Body, str], LogEntry]
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to store spans, log entries, or both. `short_ids`: ask for ids in each of `id_spellings`."""
+
+    name: str
+    spans: SpanDocuments | None = None
+    logs: LogDocuments | None = None
+    short_ids: bool = False
