@@ -86,7 +86,7 @@ def read_records(buffer: Buffer, offset: int, end: int) -> Iterator[Record | Dam
             continue
         found = _next_offset(buffer, offset, end)
         if found is None:
-            if bytes(buffer[offset : offset + len(MAGIC)]).strip(b"\0"):
+            if _is_used(buffer, offset):
                 yield Damage(offset, end)
             return
         yield Damage(offset, found)
@@ -98,38 +98,75 @@ def record_id(spool: int, number: int) -> str:
     return f"{spool:016x}-{number:012x}"
 
 
-def _read(buffer: Buffer, offset: int, end: int) -> Record | None:
-    """Return the record at an offset, None where there is no whole one."""
+def count_records(buffer: Buffer, offset: int, end: int) -> tuple[int, int, int]:
+    """Return the number of the first record between two offsets, how many there are, and how many places are damaged.
+
+    As `read_records` would find them, for a third of its cost.
+    """
+    first = count = damaged = 0
+    while offset < end:
+        whole = _whole(buffer, offset, end)
+        if whole is None:
+            found = _next_offset(buffer, offset, end)
+            damaged += found is not None or _is_used(buffer, offset)
+            offset = end if found is None else found
+            continue
+        *_, number, _payload, offset = whole
+        first, count = first if count else number, count + 1
+    return first, count, damaged
+
+
+_Whole: TypeAlias = "tuple[int, int, int, int, int, bytes, int]"
+"""Stream, weight, length of the id, spool, number, payload, and where the next record begins."""
+
+
+def _whole(buffer: Buffer, offset: int, end: int) -> _Whole | None:
+    """Return the parts of the record at an offset, None where there is no whole one."""
     start = offset + HEADER_SIZE
     if start > end:
         return None
     magic, checksum = _LEAD.unpack_from(buffer, offset)
     if magic != MAGIC:
         return None
-    rest = bytes(buffer[offset + _LEAD.size : start])
+    rest = buffer[offset + COMMIT : start]
     length, stream, weight, id_length, spool, number = _REST.unpack(rest)
     if length > end - start or id_length > length or stream >= len(_STREAMS):
         return None
     payload = bytes(buffer[start : start + length])
     if _checksum(rest, payload) != checksum:
         return None
-    document_id = payload[:id_length].decode(errors="replace") if id_length else record_id(spool, number)
-    body = payload[id_length:] if id_length else payload
     after = (start + length + ALIGNMENT - 1) & -ALIGNMENT
-    return Record(Document(document_id, _STREAMS[stream], body), number, weight, offset, min(after, end))
+    return stream, weight, id_length, spool, number, payload, min(end, after)
+
+
+def _read(buffer: Buffer, offset: int, end: int) -> Record | None:
+    """Return the record at an offset, None where there is no whole one."""
+    whole = _whole(buffer, offset, end)
+    if whole is None:
+        return None
+    stream, weight, id_length, spool, number, payload, after = whole
+    document_id, body = record_id(spool, number), payload
+    if id_length:
+        document_id, body = payload[:id_length].decode(errors="replace"), payload[id_length:]
+    return Record(Document(document_id, _STREAMS[stream], body), number, weight, offset, after)
+
+
+def _is_used(buffer: Buffer, offset: int) -> bool:
+    """Say whether something was written where there is no record."""
+    return buffer[offset : offset + len(MAGIC)] != bytes(len(MAGIC))[: len(buffer) - offset]
 
 
 def _next_offset(buffer: Buffer, offset: int, end: int) -> int | None:
     """Return where the next whole record behind an offset begins."""
     found = buffer.find(MAGIC, offset + 1, end)
     while found >= 0:
-        if found % ALIGNMENT == 0 and _read(buffer, found, end) is not None:
+        if found % ALIGNMENT == 0 and _whole(buffer, found, end) is not None:
             return found
         found = buffer.find(MAGIC, found + 1, end)
     return None
 
 
-def _checksum(rest: bytes, payload: bytes) -> int:
+def _checksum(rest: bytes | bytearray, payload: bytes) -> int:
     checksum = crc32(rest)
     if len(payload) <= _WITH_GIL:
         return crc32(payload, checksum)

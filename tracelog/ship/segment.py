@@ -19,9 +19,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep
 from zlib import crc32
 
-from tracelog.ship.records import ALIGNMENT, Buffer, Damage, Record, read_records, write_record
+from tracelog.ship.records import ALIGNMENT, Buffer, Damage, Record, count_records, read_records, write_record
 
 START = 4096
 """Where the records begin."""
@@ -31,6 +32,8 @@ _SETTLED_AT, _ABOUT_AT = 8, 16
 _ABOUT_LENGTH = struct.Struct("<I")
 _PAGE = 4096
 _PAGES_TOUCHED = 16
+_TURN = 50
+"""After how many records the interpreter's lock is offered to those who log: they would wait 5 ms for it."""
 
 
 class MemorySegment:
@@ -81,6 +84,8 @@ class MemorySegment:
             if len(taken) == most or (size > most_bytes and (taken or not one_at_least)):
                 break
             taken.append(found)
+            if len(taken) % _TURN == 0:
+                sleep(0)
             self.unsettled[found.offset] = found.number
             self.cursor = found.end
         else:
@@ -181,12 +186,8 @@ class WrittenSegment(MemorySegment):
         segment.cursor = settled_in(buffer)
         segment.is_full = True
         segment.damaged = int(0 < len(buffer) < START)
-        for found in read_records(buffer, segment.cursor, segment.end):
-            if isinstance(found, Damage):
-                segment.damaged += 1
-                continue
-            segment.first = segment.first if segment.count else found.number
-            segment.count += 1
+        segment.first, segment.count, damaged = count_records(buffer, segment.cursor, segment.end)
+        segment.damaged += damaged
         if not segment.count:
             segment.cursor = segment.end
         segment.release()
