@@ -86,7 +86,7 @@ def test_the_package_has_only_the_arrows_that_the_design_allows() -> None:
 
 def test_the_model_needs_msgspec_and_the_standard_library_alone() -> None:
     needed = {each.target.partition(".")[0] for each in imports_of(PACKAGE) if each.path == "model.py"}
-    assert needed == {"__future__", "collections", "functools", "typing", "msgspec"}
+    assert needed == {"__future__", "collections", "functools", "operator", "re", "typing", "msgspec"}
 
 
 @pytest.mark.parametrize(

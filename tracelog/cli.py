@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,7 @@ def commands() -> None:
 @click.option("--no-logs", is_flag=True, help="Print the spans alone.")
 @level_option
 @click.option("--span", "span_id", metavar="SPAN_ID", help="Begin at this span.")
+@click.option("--adjust-clocks", is_flag=True, help="Move the times of hosts whose clocks contradict the calls.")
 def show(
     any_id: str,
     store_url: str | None,
@@ -75,6 +77,7 @@ def show(
     no_logs: bool,
     level: str | None,
     span_id: str | None,
+    adjust_clocks: bool,
 ) -> int:
     """Show a trace as one timeline, its log lines inside.
 
@@ -89,7 +92,8 @@ def show(
         if as_list:
             return _print_matches(matches, as_json=as_json)
         _say(*words.of_matches(matches))
-        trace = store.trace(matches[0].trace_id)
+        trace = _judged(store.trace(matches[0].trace_id), adjusted=adjust_clocks)
+        _say(*words.of_clocks(trace, adjusted=adjust_clocks))
         if as_json:
             from tracelog.show import json_output
 
@@ -377,6 +381,14 @@ def _print_matches(matches: list[Match], *, as_json: bool) -> int:
 
         return _print_json(matches, match_object)
     return _print_table("print_matches", matches)
+
+
+def _judged(trace: Trace, *, adjusted: bool) -> Trace:
+    from tracelog.read.clocks import adjust_clocks
+    from tracelog.read.findings import judged
+
+    now = time.time_ns()
+    return adjust_clocks(trace, now=now) if adjusted else judged(trace, now)
 
 
 def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, no_logs: bool) -> None:

@@ -126,6 +126,11 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return msgspec.json.encode(self.body).decode()
 
     @property
+    def has_time(self) -> bool:
+        """Whether its time can be meant: where none is known, some write Go's zero time, which is in 1754."""
+        return self.time >= 0
+
+    @property
     def is_span_event(self) -> bool:
         """Whether this is a span event stored as a document, rather than a log record."""
         return self.event_name is not None and self.body is None and self.observed_time is None
@@ -162,7 +167,11 @@ def in_call_order(lines: Iterable[LogEntry]) -> list[LogEntry]:
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A span at its place in the tree. `self_time`: ns in which no child was running.
 
-    `descendants` counts the spans below this one, which stand directly behind it in `Trace.nodes`.
+    `descendants` counts the spans below this one, which stand directly behind it in `Trace.nodes`. An `orphan`
+    stands at the top as its parent never arrived (that one is in `Trace.ghosts`). Where spans named each other
+    as parents, in a circle, the earliest stands at the top, and `cycle` is the index of the parent that it names, which
+    is below it (or itself). `logs` are ordered by time; those that carry no span id are there by a guess: this was the
+    deepest span of their service that was open at the time.
     """
 
     span: Span
@@ -174,18 +183,58 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     logs: tuple[LogEntry, ...] = ()
     linked_from: tuple[SpanLink, ...] = ()
     orphan: bool = False
+    cycle: int | None = None
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the span has no parent, rather than one that is missing or stands below it."""
+        return self.parent is None and not self.orphan and self.cycle is None
+
+    def is_guess(self, line: LogEntry) -> bool:
+        """Whether one of the lines here stands here by a guess, rather than by its span id."""
+        return line.span_id != self.span.span_id
+
+
+class Ghost(msgspec.Struct, frozen=True, kw_only=True):
+    """A span that never arrived, as far as others prove it: its children and the lines that carry its id.
+
+    It is no node of the tree, and no span. `start`, `end`: ns, from the first to the last that its children and lines
+    say, so the span itself may have lasted longer. `service`: None where the evidence names none, or several.
+    `children`: the ids of the orphans that name it as their parent, by start. `state` is `never arrived`,
+    `not here yet` (the trace is still arriving) or `not sampled` (its lines say so: it was never recorded).
+    """
+
+    span_id: str
+    start: int
+    end: int
+    service: str | None = None
+    children: tuple[str, ...] = ()
+    logs: tuple[LogEntry, ...] = ()
+    state: str = "never arrived"
+    text: str = ""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What is remarkable about a trace, in one sentence, and the spans (or ghosts) that it is about."""
+
+    kind: str
+    text: str
+    span_ids: tuple[str, ...] = ()
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     """All that is known of one trace: spans in tree order, each with the lines it wrote.
 
-    `nodes` are in tree order: parents first, siblings by start. `unplaced_logs` belong to the trace but to
-    none of its spans. Both, and every `Node.logs`, are ordered by time.
+    `nodes` are in tree order: parents first, siblings by start, the children of a ghost together. Every line is in one
+    place: on a node, on one of the `ghosts` (spans that never arrived, by start), or among the `unplaced_logs`, which
+    belong to the trace but to no span. All are ordered by time. `findings`: what is remarkable, most telling first.
     """
 
     trace_id: str
     nodes: tuple[Node, ...] = ()
     unplaced_logs: tuple[LogEntry, ...] = ()
+    ghosts: tuple[Ghost, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -196,13 +245,14 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     def logs(self) -> tuple[LogEntry, ...]:
         """Every log line of the trace, in order of time."""
         lines = [line for node in self.nodes for line in node.logs]
-        return tuple(in_call_order([*lines, *self.unplaced_logs]))
+        adrift = [line for ghost in self.ghosts for line in ghost.logs]
+        return tuple(in_call_order([*lines, *adrift, *self.unplaced_logs]))
 
     @property
     def root(self) -> Span | None:
         """The first root span; where none arrived, the first span at the top."""
-        tops = [node for node in self.nodes if node.parent is None]
-        return next((node.span for node in tops if not node.orphan), tops[0].span if tops else None)
+        root = next((node.span for node in self.nodes if node.is_root), None)
+        return root or (self.nodes[0].span if self.nodes else None)
 
     @cached_property
     def services(self) -> tuple[str, ...]:
@@ -213,7 +263,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     @property
     def start(self) -> int:
         """When the first span started or, where no span is known, the first line was written: ns."""
-        times = [node.span.start for node in self.nodes] or [line.time for line in self.logs]
+        times = (node.span.start for node in self.nodes) if self.nodes else self._line_times
         return min(times, default=0)
 
     @property
@@ -221,7 +271,11 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
         """From the start of the first span to the end of the last: ns of wall time."""
         if self.nodes:
             return max(node.span.end for node in self.nodes) - self.start
-        return max((line.time for line in self.logs), default=0) - self.start
+        return max(self._line_times, default=0) - self.start
+
+    @property
+    def _line_times(self) -> list[int]:
+        return [line.time for line in self.logs if line.has_time]
 
     @property
     def error_count(self) -> int:
@@ -231,12 +285,20 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     @property
     def complete(self) -> bool:
         """Whether a root and the parent of every other span are here: nothing is known to be missing."""
-        return bool(self.nodes) and not any(node.orphan for node in self.nodes)
+        rooted = any(node.is_root for node in self.nodes)
+        return rooted and not any(node.orphan for node in self.nodes)
 
     def node(self, span: Span | str) -> Node:
-        """Return the place of a span, given the span or its id. Raise KeyError where it is not in the trace."""
-        wanted = span if isinstance(span, str) else span.span_id
-        return self._nodes_by_id[wanted]
+        """Return the place of a span, given the span or its id. Raise KeyError where it is not in the trace.
+
+        An id that a client and a server share is the client's place, so that all of the call is below it.
+        """
+        if isinstance(span, str):
+            return self._nodes_by_id[span]
+        found = self._nodes_by_id[span.span_id]
+        if _identity(found.span) == _identity(span):
+            return found
+        return self._nodes_by_identity[_identity(span)]
 
     def children(self, span: Span | str) -> tuple[Span, ...]:
         """Return the spans directly below a span, by start."""
@@ -257,6 +319,14 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     @cached_property
     def _nodes_by_id(self) -> dict[str, Node]:
         return {node.span.span_id: node for node in reversed(self.nodes)}
+
+    @cached_property
+    def _nodes_by_identity(self) -> dict[tuple[str, str, str], Node]:
+        return {_identity(node.span): node for node in self.nodes}
+
+
+def _identity(span: Span) -> tuple[str, str, str]:
+    return (span.span_id, span.kind, span.service)
 
 
 class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,9 +15,8 @@ SPANS = [
     make_span(2, 1, start=12, status="ERROR"),
     make_span(3, 0, start=50),
 ]
-LINES = [
-    make_line(n, span, time) for n, (span, time) in enumerate([(0, 1), (2, 15), (1, 11), (3, 51), (2, 11), (None, 3)])
-]
+LINES = [make_line(n, span, time) for n, (span, time) in enumerate([(0, 1), (2, 15), (1, 11), (3, 51), (2, 11)])]
+LINES.append(make_line(5, None, 3, service="cron"))
 
 
 @pytest.fixture
@@ -43,10 +42,12 @@ def test_the_lines_of_the_root_and_those_without_a_span_are_all_lines(trace: Tra
 def test_a_span_of_another_trace_is_a_key_error(trace: Trace) -> None:
     with pytest.raises(KeyError, match="dead"):
         trace.logs_of("dead" * 4)
+    with pytest.raises(KeyError):
+        trace.logs_of(msgspec.structs.replace(SPANS[1], service="elsewhere"))
 
 
 def test_a_trace_tells_its_extent(trace: Trace) -> None:
-    assert (trace.root, trace.complete, trace.error_count, trace.services) == (SPANS[0], True, 1, ("shop",))
+    assert (trace.root, trace.complete, trace.error_count, trace.services) == (SPANS[0], True, 1, ("shop", "cron"))
     assert (trace.start, trace.duration, trace.spans) == (0, 100, tuple(SPANS))
     assert (trace.children(SPANS[0]), trace.children(SPANS[3])) == ((SPANS[1], SPANS[3]), ())
 
@@ -59,7 +60,7 @@ def test_a_trace_without_a_root_has_its_first_orphan_for_one_and_is_not_complete
 def test_a_trace_of_lines_alone_has_their_extent_and_no_root() -> None:
     trace = build_trace(TRACE, [], LINES)
     assert (trace.root, trace.complete, trace.nodes) == (None, False, ())
-    assert (trace.start, trace.duration, len(trace.unplaced_logs)) == (1, 50, 6)
+    assert (trace.start, trace.duration, len(trace.logs), len(trace.unplaced_logs)) == (1, 50, 6, 1)
 
 
 def test_a_trace_of_nothing_is_empty() -> None:
@@ -105,5 +106,6 @@ def test_a_record_that_mirrors_a_span_event_is_dropped_whether_its_span_is_there
     assert sorted(trace.logs, key=lambda line: line.id) == sorted(lines, key=lambda line: line.id)
 
 
-def test_an_event_of_a_span_that_never_arrived_stays_with_the_trace() -> None:
-    assert build_trace(TRACE, SPANS, [make_event(1, 99)]).unplaced_logs == (make_event(1, 99),)
+def test_an_event_of_a_span_that_never_arrived_stays_with_its_ghost() -> None:
+    (ghost,) = build_trace(TRACE, SPANS, [make_event(1, 99)]).ghosts
+    assert (ghost.span_id, ghost.logs) == (span_id(99), (make_event(1, 99),))

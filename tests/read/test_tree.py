@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 import random
+from operator import attrgetter
+from typing import Any
 
+import msgspec
+import pytest
 from hypothesis import given
-from trees import TRACE, Case, by_time, cases, expected_nodes, make_line, make_span, span_id, tangles
+from hypothesis import strategies as st
+from trees import (
+    TRACE,
+    Calls,
+    Case,
+    arrived,
+    by_time,
+    calls,
+    cases,
+    expected_trace,
+    make_event,
+    make_line,
+    make_span,
+    number_of,
+    silent,
+    span_id,
+    tangles,
+)  # fmt: skip
 
 from tracelog.model import Node, Span, SpanLink, Trace
 from tracelog.read.tree import build_trace
@@ -13,18 +34,43 @@ from tracelog.read.tree import build_trace
 
 @given(cases())
 def test_what_arrives_shuffled_and_twice_is_the_same_tree_less_what_was_dropped(case: Case) -> None:
-    known = {span.span_id for span in case.spans}
-    assert build_trace(TRACE, case.arrived_spans, case.arrived_logs) == Trace(
-        trace_id=TRACE,
-        nodes=tuple(expected_nodes(case.spans, case.logs)),
-        unplaced_logs=tuple(sorted((line for line in case.logs if line.span_id not in known), key=by_time)),
-    )
+    assert silent(build_trace(TRACE, case.arrived_spans, case.arrived_logs)) == expected_trace(case.spans, case.logs)
 
 
 @given(cases())
 def test_every_line_that_arrived_is_in_the_trace_exactly_once(case: Case) -> None:
     trace = build_trace(TRACE, case.arrived_spans, case.arrived_logs)
     assert list(trace.logs) == sorted(case.logs, key=by_time)
+    held = [*(node.logs for node in trace.nodes), *(ghost.logs for ghost in trace.ghosts), trace.unplaced_logs]
+    assert sorted(line.id for lines in held for line in lines) == sorted(line.id for line in case.logs)
+
+
+def shape(trace: Trace) -> list[tuple[str, int]]:
+    return [(node.span.name, node.depth) for node in trace.nodes]
+
+
+@given(calls(), st.randoms(use_true_random=False))
+def test_calls_whose_ends_share_an_id_are_the_same_tree_as_those_with_two(calls: Calls, order: random.Random) -> None:
+    apart, sharing = calls.apart * 2, calls.sharing * 2
+    order.shuffle(apart)
+    order.shuffle(sharing)
+    logs = [make_line(n, number_of(span), service=span.service) for n, span in enumerate(calls.sharing)]
+    trace = build_trace(TRACE, sharing, logs)
+    assert shape(trace) == shape(build_trace(TRACE, apart, []))
+    assert {line.service == node.span.service for node in trace.nodes for line in node.logs} == {True}
+    assert (len(trace.logs), trace.findings) == (len(logs), ())
+
+
+@given(calls(), st.data())
+def test_whatever_is_dropped_of_calls_that_share_ids_what_arrived_is_there_once(
+    calls: Calls, data: st.DataObject
+) -> None:
+    case = arrived(data.draw, calls.sharing, [make_line(n, n) for n in range(10)])
+    trace = build_trace(TRACE, case.arrived_spans, case.arrived_logs)
+    check_preorder(trace)
+    key = attrgetter("span_id", "kind", "service")
+    assert sorted(map(key, trace.spans)) == sorted(map(key, case.spans))
+    assert sorted(line.id for line in trace.logs) == sorted(line.id for line in case.logs)
 
 
 def check_preorder(trace: Trace) -> None:
@@ -63,18 +109,23 @@ def ancestry(trace: Trace) -> list[tuple[str, int, bool]]:
 def test_a_circle_of_spans_is_broken_at_its_earliest() -> None:
     spans = [make_span(0, 2, start=5), make_span(1, 0, start=3), make_span(2, 1, start=4), make_span(3, 2, start=9)]
     assert ancestry(build_trace(TRACE, spans, [])) == [
-        ("call 1", 0, True),
+        ("call 1", 0, False),
         ("call 2", 1, False),
         ("call 0", 2, False),
         ("call 3", 2, False),
     ]
 
 
-def test_a_span_that_is_its_own_parent_stands_at_the_top_as_an_orphan() -> None:
-    assert ancestry(build_trace(TRACE, [make_span(0, 0), make_span(1, 0, start=1)], [])) == [
-        ("call 0", 0, True),
-        ("call 1", 1, False),
-    ]
+def test_a_span_that_is_its_own_parent_stands_at_the_top_and_is_neither_an_orphan_nor_the_root() -> None:
+    trace = build_trace(TRACE, [make_span(0, 0), make_span(1, 0, start=1), make_span(2, None, start=5)], [])
+    assert ancestry(trace) == [("call 0", 0, False), ("call 1", 1, False), ("call 2", 0, False)]
+    assert ([node.cycle for node in trace.nodes], trace.root) == ([0, None, None], make_span(2, None, start=5))
+
+
+def test_a_circle_keeps_the_parent_that_its_top_names() -> None:
+    trace = build_trace(TRACE, [make_span(0, 2), make_span(1, 0, start=1), make_span(2, 1, start=2)], [])
+    assert [node.cycle for node in trace.nodes] == [2, None, None]
+    assert (trace.complete, trace.ghosts) == (False, ())
 
 
 def test_a_span_whose_parent_never_arrived_stands_at_the_top_among_the_roots_by_start() -> None:
@@ -117,19 +168,76 @@ def test_time_of_its_own_is_what_no_child_covers_of_those_that_overlap_and_overh
     assert [node.self_time for node in trace.nodes] == [7, 10, 6, 50]
 
 
-def test_a_server_that_shares_its_clients_id_is_a_span_of_its_own_below_it() -> None:
-    client = make_span(1, 0, start=1, duration=8, kind="CLIENT", service="shop")
-    server = make_span(1, 1, start=2, duration=5, kind="SERVER", service="cards")
-    trace = build_trace(TRACE, [server, make_span(0), client, server], [make_line(1, 1, time=3)])
+CLIENT = make_span(1, 0, start=1, duration=8, kind="CLIENT", service="shop")
+SERVER = make_span(1, 0, start=2, duration=5, kind="SERVER", service="cards")
+
+
+def test_a_server_that_shares_its_clients_id_is_a_span_of_its_own_below_it_with_the_lines_of_its_service() -> None:
+    ours, theirs, other = (make_line(n, 1, n, service=who) for n, who in ((3, "shop"), (4, "cards"), (5, "syslog")))
+    trace = build_trace(TRACE, [SERVER, make_span(0), CLIENT, SERVER], [theirs, other, ours])
     assert trace.nodes[1:] == (
-        Node(span=client, index=1, parent=0, depth=1, descendants=1, self_time=3, logs=(make_line(1, 1, time=3),)),
-        Node(span=server, index=2, parent=1, depth=2, descendants=0, self_time=5),
+        Node(span=CLIENT, index=1, parent=0, depth=1, descendants=1, self_time=3, logs=(ours,)),
+        Node(span=SERVER, index=2, parent=1, depth=2, descendants=0, self_time=5, logs=(theirs, other)),
     )
+    assert trace.logs_of(span_id(1)) == trace.logs_of(CLIENT) == (ours, theirs, other)
+    assert trace.logs_of(SERVER) == (theirs, other)
 
 
-def test_a_server_that_shares_its_clients_id_and_parent_is_kept_beside_it() -> None:
-    client, server = (make_span(1, 0, start=n, kind=kind) for n, kind in enumerate(("CLIENT", "SERVER")))
-    assert [node.span for node in build_trace(TRACE, [make_span(0), server, client], []).nodes[1:]] == [client, server]
+def test_what_is_called_with_a_shared_id_is_below_the_server_and_the_clients_own_work_below_the_client() -> None:
+    below = [
+        make_span(2, 1, start=3, service="cards", name="query"),
+        make_span(3, 1, start=4, service="bank", kind="SERVER", name="pay"),
+        make_span(4, 1, start=5, service="shop", kind="SERVER", name="call back"),
+        make_span(5, 1, start=6, service="shop", name="connect"),
+    ]
+    trace = build_trace(TRACE, [make_span(0), SERVER, CLIENT, *below], [])
+    assert {node.span.name: trace.nodes[node.parent or 0].span.kind for node in trace.nodes[3:]} == {
+        "query": "SERVER", "pay": "SERVER", "call back": "SERVER", "connect": "CLIENT",
+    }  # fmt: skip
+
+
+def test_links_and_events_of_a_shared_id_are_there_once() -> None:
+    source = make_span(7, links=(SpanLink(TRACE, span_id(1)),))
+    event = make_event(1, 1, 4, service="cards")
+    trace = build_trace(TRACE, [make_span(0), CLIENT, SERVER], [event], [source])
+    assert [len(node.linked_from) for node in trace.nodes] == [0, 1, 0]
+    assert [len(node.span.events) for node in trace.nodes] == [0, 0, 1]
+
+
+def test_spans_that_share_an_id_and_are_no_call_are_kept_each_where_it_belongs() -> None:
+    one, other = (make_span(1, 0, start=n, service=name) for n, name in enumerate(("shop", "cards")))
+    assert [node.depth for node in build_trace(TRACE, [make_span(0), one, other], []).nodes] == [0, 1, 1]
+
+
+MS = 1_000_000
+
+
+def test_a_span_that_came_by_two_ways_of_which_one_lost_its_kind_is_one() -> None:
+    exact = make_span(1, 0, start=10 * MS + 7, duration=5 * MS + 9, kind="CLIENT")
+    coarse = make_span(1, 0, start=10 * MS, duration=5 * MS)
+    trace = build_trace(TRACE, [coarse, make_span(0, duration=99 * MS), exact], [make_line(1, 1, 11 * MS)])
+    assert trace.spans[1:] == (exact,)
+    assert len(trace.nodes[1].logs) == 1
+
+
+@pytest.mark.parametrize("other", [{"start": 20 * MS}, {"duration": 9 * MS}, {"service": "cards"}])
+def test_spans_of_one_id_that_differ_in_more_than_their_kind_are_not_one(other: dict[str, Any]) -> None:
+    one = {"start": 10 * MS, "duration": 5 * MS}
+    spans = [make_span(0), make_span(1, 0, kind="CLIENT", **one), make_span(1, 0, **{**one, **other})]
+    assert len(build_trace(TRACE, spans, []).nodes) == 3
+
+
+@pytest.mark.parametrize("zero", ["", "0", "0" * 16])
+def test_nothing_is_joined_on_an_id_of_zeros(zero: str) -> None:
+    spans = [
+        msgspec.structs.replace(make_span(0, 0), parent_span_id=zero),
+        msgspec.structs.replace(make_span(1, 0, start=1), span_id=zero),
+        msgspec.structs.replace(make_span(2, None, start=2), parent_span_id=zero),
+    ]
+    line = msgspec.structs.replace(make_line(1, 0, 99), span_id=zero)
+    trace = build_trace(TRACE, spans, [line])
+    assert ancestry(trace) == [("call 0", 0, False), ("call 1", 1, False), ("call 2", 0, False)]
+    assert (trace.unplaced_logs, trace.ghosts, trace.complete) == ((line,), (), True)
 
 
 def test_links_are_known_in_both_directions() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 from hypothesis import strategies as st
 
-from tracelog.model import LogEntry, Node, Span
+from tracelog.model import Ghost, LogEntry, Node, Span, Trace
 
 TRACE = "f" * 32
 
@@ -57,20 +58,74 @@ class Case(NamedTuple):
     arrived_logs: list[LogEntry]
 
 
+SERVICES = st.sampled_from(["shop", "cards"])
+TICKS = st.integers(0, 12)
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Draw a forest whose spans may outlast or precede their parents, and what arrived of it."""
     size = draw(st.integers(1, 20))
     parents = [None, *(draw(st.one_of(st.none(), st.integers(0, number - 1))) for number in range(1, size))]
-    ticks = st.integers(0, 12)
-    spans = [make_span(number, parent, draw(ticks), draw(ticks)) for number, parent in enumerate(parents)]
+    spans = [
+        make_span(number, parent, draw(TICKS), draw(TICKS), service=draw(SERVICES))
+        for number, parent in enumerate(parents)
+    ]
     owners = draw(st.lists(st.one_of(st.none(), st.integers(0, len(spans))), max_size=15))
-    logs = [make_line(number, owner, draw(ticks)) for number, owner in enumerate(owners)]
+    logs = [make_line(number, owner, draw(TICKS), service=draw(SERVICES)) for number, owner in enumerate(owners)]
+    return arrived(draw, spans, logs)
+
+
+def arrived(draw: Callable[[st.SearchStrategy[Any]], Any], spans: list[Span], logs: list[LogEntry]) -> Case:
+    """Draw what is kept of a trace, what of that comes twice, and in which order."""
     kept_spans = [span for span in spans if draw(st.booleans()) or draw(st.booleans())]
     kept_logs = [line for line in logs if draw(st.booleans()) or draw(st.booleans())]
     twice_spans = kept_spans + [span for span in kept_spans if draw(st.booleans())]
     twice_logs = kept_logs + [line for line in kept_logs if draw(st.booleans())]
     return Case(kept_spans, kept_logs, draw(st.permutations(twice_spans)), draw(st.permutations(twice_logs)))
+
+
+class Calls(NamedTuple):
+    """One trace in two styles: `apart`, a server's parent is its client; `sharing`, it has its client's id."""
+
+    apart: list[Span]
+    sharing: list[Span]
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> Calls:
+    """Draw services that call each other, each call a client and a server, with work of their own in between."""
+    root = make_span(0, None, draw(TICKS), service="service 0", kind="SERVER")
+    apart, sharing = [root], [root]
+    places = [(root, root)]
+    for number in range(1, draw(st.integers(1, 8))):
+        above, above_sharing = draw(st.sampled_from(places))
+        client: dict[str, Any] = {
+            "kind": "CLIENT",
+            "name": f"call {number}",
+            "service": above.service,
+            "start": draw(TICKS),
+        }
+        server: dict[str, Any] = {
+            "kind": "SERVER",
+            "name": f"serve {number}",
+            "service": f"service {number}",
+            "start": draw(TICKS),
+        }
+        work: dict[str, Any] = {"name": f"work {number}", "service": server["service"], "start": draw(TICKS)}
+        over, over_sharing = number_of(above), number_of(above_sharing)
+        ids = (3 * number, 3 * number + 1, 3 * number + 2)
+        apart += [make_span(ids[0], over, **client), make_span(ids[1], ids[0], **server)]
+        apart.append(make_span(ids[2], ids[1], **work))
+        named = draw(st.sampled_from([over_sharing, ids[0], None]))
+        sharing += [make_span(ids[0], over_sharing, **client), make_span(ids[0], named, **server)]
+        sharing.append(make_span(ids[2], ids[0], **work))
+        places += [(apart[-2], sharing[-2]), (apart[-1], sharing[-1])]
+    return Calls(apart, sharing)
+
+
+def number_of(span: Span) -> int:
+    return int(span.span_id, 16) - 1
 
 
 @st.composite
@@ -81,9 +136,11 @@ def tangles(draw: st.DrawFn) -> list[Span]:
     return [make_span(number, parent, draw(st.integers(0, 6))) for number, parent in enumerate(parents)]
 
 
-def expected_nodes(spans: list[Span], logs: list[LogEntry]) -> list[Node]:
-    """Build the tree of distinct spans without cycles by recursion and brute force."""
+def expected_trace(spans: list[Span], logs: list[LogEntry]) -> Trace:
+    """Build the trace of distinct spans without cycles by recursion and brute force, but for all that it says."""
     known = {span.span_id for span in spans}
+    ghosts = expected_ghosts(spans, [line for line in logs if line.span_id and line.span_id not in known])
+    starts = {ghost.span_id: (ghost.start, ghost.span_id) for ghost in ghosts}
     nodes: list[Node] = []
 
     def add(span: Span, parent: int | None, depth: int) -> None:
@@ -97,7 +154,6 @@ def expected_nodes(spans: list[Span], logs: list[LogEntry]) -> list[Node]:
                 depth=depth,
                 descendants=0,
                 self_time=self_time(span, children),
-                logs=tuple(sorted((line for line in logs if line.span_id == span.span_id), key=by_time)),
                 orphan=parent is None and span.parent_span_id is not None,
             )
         )
@@ -105,9 +161,55 @@ def expected_nodes(spans: list[Span], logs: list[LogEntry]) -> list[Node]:
             add(child, index, depth + 1)
         nodes[index] = msgspec.structs.replace(nodes[index], descendants=len(nodes) - index - 1)
 
-    for top in in_order(span for span in spans if span.parent_span_id not in known):
+    tops = in_order(span for span in spans if span.parent_span_id not in known)
+    for top in sorted(tops, key=lambda span: starts.get(span.parent_span_id or "", (span.start, ""))):
         add(top, None, 0)
-    return nodes
+    places = {line.id: place_of(line, nodes) for line in logs}
+    held = [tuple(sorted((line for line in logs if places[line.id] == node.index), key=by_time)) for node in nodes]
+    unplaced = (line for line in logs if line.span_id is None and places[line.id] is None)
+    return Trace(
+        trace_id=TRACE,
+        nodes=tuple(msgspec.structs.replace(node, logs=lines) for node, lines in zip(nodes, held, strict=True)),
+        unplaced_logs=tuple(sorted(unplaced, key=by_time)),
+        ghosts=tuple(ghosts),
+    )
+
+
+def place_of(line: LogEntry, nodes: list[Node]) -> int | None:
+    if line.span_id is not None:
+        return next((node.index for node in nodes if node.span.span_id == line.span_id), None)
+    around = [node for node in nodes if node.span.service == line.service]
+    around = [node for node in around if node.span.start <= line.time <= node.span.end]
+    by_start = {span.span_id: place for place, span in enumerate(in_order(node.span for node in around))}
+    deepest = max(around, key=lambda node: (node.depth, by_start[node.span.span_id]), default=None)
+    return deepest.index if deepest else None
+
+
+def expected_ghosts(spans: list[Span], adrift: list[LogEntry]) -> list[Ghost]:
+    known = {span.span_id for span in spans}
+    missing = {span.parent_span_id for span in spans if span.parent_span_id} - known
+    ghosts = []
+    for span_id in {line.span_id or "" for line in adrift} | {each for each in missing if each}:
+        children = in_order(span for span in spans if span.parent_span_id == span_id)
+        lines = sorted((line for line in adrift if line.span_id == span_id), key=by_time)
+        services = {line.service for line in lines} or {span.service for span in children}
+        ghosts.append(
+            Ghost(
+                span_id=span_id,
+                service=services.pop() if len(services) == 1 else None,
+                start=min([line.time for line in lines] + [span.start for span in children]),
+                end=max([line.time for line in lines] + [span.end for span in children]),
+                children=tuple(span.span_id for span in children),
+                logs=tuple(lines),
+            )
+        )
+    return sorted(ghosts, key=lambda ghost: (ghost.start, ghost.span_id))
+
+
+def silent(trace: Trace) -> Trace:
+    """Return a trace less what it says about itself in words."""
+    ghosts = tuple(msgspec.structs.replace(ghost, text="") for ghost in trace.ghosts)
+    return msgspec.structs.replace(trace, ghosts=ghosts, findings=())
 
 
 def in_order(spans: Any) -> list[Span]:

@@ -11,11 +11,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from checkout import OTHER, TRACE, checkout, make_line, make_span
 from rich.cells import cell_len
 
-from tracelog.model import ExceptionInfo, LogEntry, Match, Operation, SpanEvent, SpanLink, Trace, TraceSummary
+from tracelog.model import ExceptionInfo, Finding, LogEntry, Match, Operation, SpanEvent, SpanLink, Trace, TraceSummary
+from tracelog.read.clocks import adjust_clocks
 from tracelog.read.tree import build_trace
 from tracelog.show import console, text
 
@@ -67,6 +69,47 @@ def test_a_timeline_that_begins_at_a_span_looks_like_its_snapshot() -> None:
 
 def test_a_trace_of_lines_alone_looks_like_its_snapshot() -> None:
     check_snapshot("lines-alone-80.txt", printed(build_trace(TRACE, [], checkout().logs), 80))
+
+
+def broken_trace() -> Trace:
+    """Make a trace in which much is missing or wrong, each in its own way."""
+    spans = [
+        make_span(1, None, (0, 100), "GET /", "shop", kind="SERVER"),
+        make_span(2, 1, (10, 50), "POST /pay", "shop", kind="CLIENT"),
+        make_span(2, 1, (-1180, 30), "POST /pay", "cards", kind="SERVER"),
+        make_span(3, 77, (40, 20), "send receipt", "mailer"),
+        make_span(4, 77, (65, 5), "archive receipt", "mailer"),
+        make_span(5, 6, (80, 5), "retry", "mailer"),
+        make_span(6, 5, (81, 2), "retry again", "mailer"),
+    ]
+    lines = [
+        make_line(2, 12, "calling", "shop"),
+        make_line(2, -1170, "charging", "cards"),
+        make_line(77, 70, "receipt is on its way", "mailer"),
+        make_line(88, 30, "never kept", "audit", trace_flags=0),
+        make_line(None, 50, "who wrote this?", "mailer"),
+        make_line(None, 99, "nobody knows", "cron"),
+    ]
+    return build_trace(TRACE, spans, lines)
+
+
+def test_what_is_missing_and_wrong_is_said_above_and_marked_within() -> None:
+    check_snapshot("broken-100.txt", printed(broken_trace(), 100))
+    check_snapshot("broken-adjusted-100.txt", printed(adjust_clocks(broken_trace()), 100))
+
+
+def test_of_many_findings_the_first_are_printed_each_in_at_most_two_rows() -> None:
+    findings = tuple(Finding("cycle", f"{n} \x1b[31m" + "word " * 100) for n in range(6))
+    shown = printed(msgspec.structs.replace(checkout(), findings=findings), 80).splitlines()
+    assert [row[:11] for row in shown[3:12]] == [
+        row for n in range(4) for row in (f"! {n} \\x1b[31", "  word word")
+    ] + ["  and 2 mor"]  # fmt: skip
+
+
+def test_a_line_whose_time_is_not_known_is_printed_without_one() -> None:
+    line = msgspec.structs.replace(make_line(1, 1, "when was this?", "shop"), time=-6_795_364_578_871_345_152)
+    shown = printed(build_trace(TRACE, [make_span(1, None, (0, 9), "top", "shop")], [line]), 80)
+    assert shown.splitlines()[-1] == "  no time  INFO  when was this?"
 
 
 def odd_trace() -> Trace:

@@ -48,14 +48,16 @@ def test_a_trace_is_printed_whole_with_its_spans_in_tree_order_and_its_lines_on_
     orphan = make_span(3, 99, (600, 0), "late", "orders", status="OK")
     linking = make_span(5, None, (700, 1), "audit", "auditor", links=(SpanLink(TRACE, span_id(1)),))
     unplaced = LogEntry(id="x", time=START + 5, body={"a": 1}, observed_time=START, trace_id=TRACE)
-    trace = build_trace(TRACE, [orphan, call, root], [LINE, unplaced], [linking])
+    adrift = make_line(99, 601, "too late", "mailer")
+    guessed = make_line(None, 0, "guessed", "api-gateway")
+    trace = build_trace(TRACE, [orphan, call, root], [LINE, unplaced, adrift, guessed], [linking])
     assert printed(json_output.trace_object(trace)) == {
         "trace_id": TRACE,
         "duration_ms": 600.0,
         "span_count": 3,
-        "log_count": 2,
+        "log_count": 4,
         "error_count": 1,
-        "services": ["api-gateway", "orders", "unknown_service"],
+        "services": ["api-gateway", "orders", "unknown_service", "mailer"],
         "complete": False,
         "spans": [
             {
@@ -79,7 +81,19 @@ def test_a_trace_is_printed_whole_with_its_spans_in_tree_order_and_its_lines_on_
                 "status": {"code": "UNSET"},
                 "orphan": False,
                 "critical": False,
-                "logs": [],
+                "logs": [
+                    {
+                        "time": "2026-04-19T14:23:01.200Z",
+                        "level": "INFO",
+                        "logger": "api-gateway.views",
+                        "message": "guessed",
+                        "service": "api-gateway",
+                        "trace_id": TRACE,
+                        "span_id": None,
+                        "attributes": {},
+                        "guessed": True,
+                    }
+                ],
             },
             {
                 "trace_id": TRACE,
@@ -137,9 +151,36 @@ def test_a_trace_is_printed_whole_with_its_spans_in_tree_order_and_its_lines_on_
                 "guessed": False,
             }
         ],
-        "ghosts": [],
+        "ghosts": [
+            {
+                "span_id": span_id(99),
+                "parent_span_id": None,
+                "service": "mailer",
+                "start_time": "2026-04-19T14:23:01.800Z",
+                "end_time": "2026-04-19T14:23:01.801Z",
+                "children": [span_id(3)],
+                "logs": [
+                    {
+                        "time": "2026-04-19T14:23:01.801Z",
+                        "level": "INFO",
+                        "logger": "mailer.views",
+                        "message": "too late",
+                        "service": "mailer",
+                        "trace_id": TRACE,
+                        "span_id": span_id(99),
+                        "attributes": {},
+                        "guessed": False,
+                    }
+                ],
+                "text": f"parent {span_id(99)} never arrived; 1 line of service mailer carries its id",
+            }
+        ],
         "findings": [
-            {"kind": "orphan", "text": f"parent {span_id(99)} of late never arrived", "span_ids": [span_id(3)]}
+            {
+                "kind": "orphan",
+                "text": f"parent {span_id(99)} never arrived; 1 line of service mailer carries its id",
+                "span_ids": [span_id(3)],
+            }
         ],
     }
 

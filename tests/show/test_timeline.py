@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from checkout import LINES, SPANS, checkout, make_line, make_span, span_id
 
-from tracelog.model import SpanLink
+from tracelog.model import SpanLink, Trace
 from tracelog.read.tree import build_trace
-from tracelog.show.timeline import GUIDES_SHOWN, EventRow, LineRow, LinkRow, Row, SpanRow, timeline_rows
+from tracelog.show.timeline import GUIDES_SHOWN, EventRow, GhostRow, LineRow, LinkRow, Row, SpanRow, timeline_rows
 
 
 def said(row: Row) -> str:
@@ -14,6 +14,8 @@ def said(row: Row) -> str:
         return f"span {row.node.span.name}"
     if isinstance(row, LineRow):
         return f"line {row.entry.message[:17]}"
+    if isinstance(row, GhostRow):
+        return f"ghost {row.ghost.span_id[-2:]}"
     return f"event {row.event.name}" if isinstance(row, EventRow) else f"link {'from' if row.incoming else 'to'}"
 
 
@@ -32,6 +34,7 @@ def test_lines_events_and_calls_stand_within_their_span_in_the_order_of_time() -
         "event retry",
         "line charge failed",
         "line unusual: 注文 🛒 \x1b[31"[:22],
+        "ghost 08",
         "span send receipt",
         "line written by anothe",
         "line cache is cold",
@@ -55,6 +58,41 @@ def test_guides_say_for_each_level_whether_more_of_it_follows() -> None:
         ("span 4", (False,)),
         ("line last", (False,)),
     ]
+
+
+def gaps() -> Trace:
+    spans = [
+        make_span(1, None, (0, 9), "top", "a"),
+        make_span(2, 8, (3, 9), "late", "a"),
+        make_span(3, 8, (2, 9), "early", "b"),
+        make_span(4, 3, (4, 1), "leaf", "b"),
+    ]
+    logs = [make_line(8, 1, "proof"), make_line(8, 5, "more"), make_line(7, -1, "alone"), make_line(None, 1, "none")]
+    return build_trace("f" * 32, spans, [*logs, make_line(3, 2, "own")])
+
+
+def test_ghosts_stand_at_the_top_by_start_with_their_orphans_and_lines_below_them() -> None:
+    rows = list(timeline_rows(gaps()))
+    assert [(said(row), row.guides) for row in rows] == [
+        ("ghost 07", ()),
+        ("line alone", (False,)),
+        ("span top", ()),
+        ("ghost 08", ()),
+        ("line proof", (True,)),
+        ("span early", (True,)),
+        ("line own", (True, True)),
+        ("span leaf", (True, False)),
+        ("span late", (False,)),
+        ("line more", (False,)),
+        ("line none", ()),
+    ]
+    ghosts = gaps().ghosts
+    assert [row.ghost for row in rows if isinstance(row, LineRow)] == [ghosts[0], ghosts[1], None, ghosts[1], None]
+
+
+def test_a_ghost_whose_lines_are_not_wanted_is_shown_for_its_children_alone() -> None:
+    rows = [said(row) for row in timeline_rows(gaps(), lambda _: False)]
+    assert rows == ["span top", "ghost 08", "span early", "span leaf", "span late"]
 
 
 def test_only_the_lines_that_are_wanted_are_shown() -> None:

@@ -11,6 +11,8 @@ from documents import MS, START, keep, make_line, make_span, span_id, trace_id
 from tracelog.errors import TraceNotFoundError
 from tracelog.model import (
     ExceptionInfo,
+    Finding,
+    Ghost,
     LogEntry,
     Match,
     Node,
@@ -141,10 +143,11 @@ def test_a_trace_is_a_tree_with_its_lines_on_their_spans(store: Store) -> None:
         make_line(1, "checkout", span=1, at=1 * MS),
         make_line(2, "calling", span=2, at=21 * MS),
         make_line(3, "declined", span=3, at=40 * MS, severity_number=17),
-        make_line(4, "no span", at=2 * MS),
+        make_line(4, "no span", at=2 * MS, service="cron"),
     ]
     keep(store, leaf, orphan, linking, elsewhere, call, root, mirrored, *reversed(lines))
     checkout, calling, declined, unplaced = lines
+    missing = f"parent {span_id(99)} never arrived; 1 span names it"
     linked_from = SpanLink(trace_id(8), span_id(80), {"service": "shop", "name": "GET /80"})
     assert store.trace(trace_id(1)) == Trace(
         trace_id=trace_id(1),
@@ -164,13 +167,25 @@ def test_a_trace_is_a_tree_with_its_lines_on_their_spans(store: Store) -> None:
             Node(span=orphan, index=3, parent=None, depth=0, descendants=0, self_time=5 * MS, orphan=True),
         ),
         unplaced_logs=(unplaced,),
+        ghosts=(
+            Ghost(
+                span_id=span_id(99),
+                start=orphan.start,
+                end=orphan.end,
+                service="shop",
+                children=(span_id(4),),
+                text=missing,
+            ),
+        ),
+        findings=(Finding("orphan", missing, (span_id(4),)),),
     )
 
 
 def test_a_trace_of_lines_alone_is_found(store: Store) -> None:
     line = make_line(1, "only me", span=5)
     keep(store, line)
-    assert store.trace(trace_id(1)) == Trace(trace_id=trace_id(1), unplaced_logs=(line,))
+    trace = store.trace(trace_id(1))
+    assert (trace.nodes, trace.logs, [ghost.logs for ghost in trace.ghosts]) == ((), (line,), [(line,)])
 
 
 def test_an_id_is_understood_in_every_spelling(store: Store) -> None:

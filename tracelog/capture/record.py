@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,8 +40,10 @@ Said = tuple[Any, dict[str, Any], "ExceptionInfo | None"]
 """What a record says: its body, its attributes, its exception."""
 
 
-def read_record(record: logging.LogRecord, resource: Mapping[str, Any], record_id: str = "") -> LogEntry:
-    """Return what a record says, under the resource of the process that logged it."""
+def read_record(
+    record: logging.LogRecord, resource: Mapping[str, Any], record_id: str = "", *, now: int | None = None
+) -> LogEntry:
+    """Return what a record says, under the resource of the process that logged it. `now`: when it is read, ns."""
     stamp = stamp_of(record)
     own_ids = stamp.texts if stamp else (None, None, None)
     body, attributes, exception = read_said(record, stamp)
@@ -55,7 +56,7 @@ def read_record(record: logging.LogRecord, resource: Mapping[str, Any], record_i
     return LogEntry(
         id=record_id,
         time=created,
-        observed_time=_observed(created),
+        observed_time=created if now is None or 0 <= now - created < _JUST_NOW else now,
         body=body,
         severity_number=severity_number(record.levelno),
         severity_text=record.levelname,
@@ -78,12 +79,6 @@ def time_of(record: logging.LogRecord) -> int:
         return int(event.time)
     fraction, seconds = math.modf(record.created)
     return int(seconds) * SECOND + round(fraction * 1e6) * 1000  # a float knows no more digits
-
-
-def _observed(created: int) -> int:
-    """Return when a record is read, ns: that is its own time where it was made just now."""
-    now = time.time_ns()
-    return created if 0 <= now - created < _JUST_NOW else now
 
 
 def read_said(record: logging.LogRecord, stamp: Stamp | None) -> Said:

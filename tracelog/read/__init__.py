@@ -1,5 +1,11 @@
 """The pure middle of the reading side: lists in, answers out. It knows the model and nothing else.
 
-tree      spans and logs -> a Trace
+tree      spans and logs -> a Trace, with the help of
+            parents    span ids -> who stands below whom
+            placing    lines -> the spans that wrote them
+            ghosts     what is proven of spans that never arrived
+            findings   what is remarkable, in few sentences
+skew      calls between hosts -> by how much their clocks differ
+clocks    a Trace -> the same with its clocks set right
 latency   durations -> percentiles
 """

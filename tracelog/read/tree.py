@@ -1,52 +1,98 @@
 """Spans and logs -> a Trace: each span under its parent, each line on the span that wrote it.
 
 Nothing here recurses, so that depth has no limit but memory. A span whose parent is not there stands at the top
-as an orphan; of spans that are each other's ancestors, the earliest does. What arrived twice is kept once.
+as an orphan, beside the others that miss the same parent. What arrived twice is kept once.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import msgspec
-
-from tracelog.model import LogEntry, Node, Span, SpanEvent, SpanLink, Trace, in_call_order
+from tracelog.model import Ghost, LogEntry, Node, Span, SpanLink, Trace
+from tracelog.read.findings import judged
+from tracelog.read.ghosts import find_ghosts
+from tracelog.read.parents import Ancestry, SpanIndex, trace_ancestry
+from tracelog.read.placing import guess_places, place_by_id, with_events
 
 _Key = tuple[str, str, str]
+Incoming = Mapping[str, Sequence[SpanLink]]
+_MILLISECOND = 1_000_000
 
 
-def build_trace(trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], linking: Iterable[Span] = ()) -> Trace:
-    """Build the tree of one trace; `linking` are spans, of any trace, that have a link into this one."""
-    distinct = sorted(
-        {_key(span): span for span in spans}.values(), key=lambda span: (span.start, -span.duration, _key(span))
-    )
-    first = {span.span_id: position for position, span in reversed(list(enumerate(distinct)))}
-    lines, events = _split(logs, first)
-    parents = _parents(distinct, first)
-    order, depths = _preorder(parents)
-    places = {position: index for index, position in enumerate(order)}
-    descendants = _descendants([parents[position] for position in order], places)
-    self_times = _self_times(distinct, parents)
-    incoming = _incoming(trace_id, linking)
+def build_trace(
+    trace_id: str,
+    spans: Iterable[Span],
+    logs: Iterable[LogEntry],
+    linking: Iterable[Span] = (),
+    *,
+    now: int | None = None,
+) -> Trace:
+    """Build the tree of one trace; `linking` are spans, of any trace, that have a link into this one.
+
+    `now` (ns) is what tells a trace that is still arriving from a broken one; without it, what is missing is taken
+    for missing.
+    """
+    return assemble(trace_id, spans, logs, _incoming(trace_id, linking), now=now)
+
+
+def assemble(
+    trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], incoming: Incoming, *, now: int | None = None
+) -> Trace:
+    """Build the tree of one trace; `incoming` are the links from elsewhere, by span id."""
+    distinct = sorted(_distinct(spans), key=lambda span: (span.start, -span.duration, _key(span)))
+    index = SpanIndex(distinct)
+    ancestry = trace_ancestry(distinct, index)
+    placement = place_by_id(logs, index)
+    for position, events in placement.events.items():
+        distinct[position] = with_events(distinct[position], events)
+    ghosts = find_ghosts(distinct, ancestry.orphans, placement.adrift)
+    order, depths = _preorder(ancestry.parents, _tops(distinct, ancestry, ghosts))
+    guess_places(placement, distinct, depths)
+    lines = placement.by_position()
+    nodes = _nodes(distinct, ancestry, order, depths, lines=lines, linked=_linked(distinct, incoming))
+    trace = Trace(trace_id=trace_id, nodes=nodes, unplaced_logs=tuple(lines.get(None, ())), ghosts=tuple(ghosts))
+    return judged(trace, now)
+
+
+def _nodes(
+    spans: Sequence[Span],
+    ancestry: Ancestry,
+    order: Sequence[int],
+    depths: Sequence[int],
+    *,
+    lines: Mapping[int | None, Sequence[LogEntry]],
+    linked: Mapping[int, Sequence[SpanLink]],
+) -> tuple[Node, ...]:
+    places = [0] * len(order)
+    for index, position in enumerate(order):
+        places[position] = index
+    descendants = _descendants([ancestry.parents[position] for position in order], places)
+    self_times = _self_times(spans, ancestry.parents)
+    orphans = _orphans(ancestry)
     nodes = []
     for index, position in enumerate(order):
-        span, parent = distinct[position], parents[position]
-        own = first[span.span_id] == position
+        parent = ancestry.parents[position]
+        closing = ancestry.cycles.get(position)
         nodes.append(
             Node(
-                span=_with_events(span, events.get(span.span_id, ()) if own else ()),
+                span=spans[position],
                 index=index,
                 parent=None if parent is None else places[parent],
                 depth=depths[position],
                 descendants=descendants[index],
                 self_time=self_times[position],
-                logs=tuple(lines.get(span.span_id, ())) if own else (),
-                linked_from=tuple(incoming.get(span.span_id, ())),
-                orphan=parent is None and span.parent_span_id is not None,
+                logs=tuple(lines.get(position, ())),
+                linked_from=tuple(linked.get(position, ())),
+                orphan=position in orphans,
+                cycle=None if closing is None else places[closing],
             )
         )
-    return Trace(trace_id=trace_id, nodes=tuple(nodes), unplaced_logs=tuple(lines.get(None, ())))
+    return tuple(nodes)
+
+
+def _orphans(ancestry: Ancestry) -> set[int]:
+    return {position for positions in ancestry.orphans.values() for position in positions}
 
 
 def _key(span: Span) -> _Key:
@@ -54,66 +100,61 @@ def _key(span: Span) -> _Key:
     return (span.span_id, span.kind, span.service)
 
 
-def _split(
-    logs: Iterable[LogEntry], known: Mapping[str, int]
-) -> tuple[dict[str | None, list[LogEntry]], dict[str, list[SpanEvent]]]:
-    """Part the log records, by span, from the span events; a record that mirrors an event is dropped.
-
-    Lines of no known span, and events of a span that never arrived, go under None.
-    """
-    distinct = {entry.id or str(position): entry for position, entry in enumerate(logs)}
-    ordered = in_call_order(distinct.values())
-    lines: dict[str | None, list[LogEntry]] = defaultdict(list)
-    events: dict[str, list[SpanEvent]] = defaultdict(list)
-    mirrored = {(entry.span_id, entry.event_name, entry.time) for entry in ordered if entry.is_span_event}
-    for entry in ordered:
-        placed = entry.span_id if entry.span_id in known else None
-        if entry.is_span_event and placed is not None:
-            events[placed].append(SpanEvent(entry.time, entry.event_name or "", entry.attributes))
-        elif entry.is_span_event or (entry.span_id, entry.event_name, entry.time) not in mirrored:
-            lines[placed].append(entry)
-    return lines, events
+def _distinct(spans: Iterable[Span]) -> Collection[Span]:
+    """Drop what arrived twice, also by two ways of which one lost the span's kind and the end of its times."""
+    known = {_key(span): span for span in spans}
+    if len({span.span_id for span in known.values()}) == len(known):
+        return known.values()
+    of_kind: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    for span in known.values():
+        if span.kind != "INTERNAL":
+            of_kind[span.span_id, span.service].append(span)
+    return [
+        span
+        for span in known.values()
+        if span.kind != "INTERNAL" or not any(_is_copy(span, other) for other in of_kind[span.span_id, span.service])
+    ]
 
 
-def _with_events(span: Span, events: Sequence[SpanEvent]) -> Span:
-    if not events:
-        return span
-    known = {(event.time, event.name) for event in span.events}
-    added = (event for event in events if (event.time, event.name) not in known)
-    together = sorted((*span.events, *added), key=lambda event: (event.time, event.name))
-    return msgspec.structs.replace(span, events=tuple(together))
+def _is_copy(span: Span, other: Span) -> bool:
+    """Compare the times of two spans of one id and service; stores may keep milliseconds."""
+    return abs(span.start - other.start) < _MILLISECOND and abs(span.duration - other.duration) < _MILLISECOND
 
 
-def _parents(spans: Sequence[Span], first: Mapping[str, int]) -> list[int | None]:
-    """Return each span's parent as a position, None at the top, with cycles broken at their earliest span."""
-    parents: list[int | None] = []
-    for position, span in enumerate(spans):
-        parent = first.get(span.parent_span_id) if span.parent_span_id else None
-        parents.append(parent if parent != position else None)
-    settled = [False] * len(spans)
-    for position in range(len(spans)):
-        path: list[int] = []
-        on_path: set[int] = set()
-        current: int | None = position
-        while current is not None and not settled[current] and current not in on_path:
-            path.append(current)
-            on_path.add(current)
-            current = parents[current]
-        if current is not None and current in on_path:
-            parents[min(path[path.index(current) :])] = None
-        for seen in path:
-            settled[seen] = True
-    return parents
+def _linked(spans: Sequence[Span], incoming: Incoming) -> dict[int, Sequence[SpanLink]]:
+    """Return the links into each span; of spans that share an id they are the first one's."""
+    left = dict(incoming)
+    return {
+        position: left.pop(span.span_id) for position, span in enumerate(spans if left else ()) if span.span_id in left
+    }
 
 
-def _preorder(parents: Sequence[int | None]) -> tuple[list[int], dict[int, int]]:
+def _tops(spans: Sequence[Span], ancestry: Ancestry, ghosts: Sequence[Ghost]) -> list[int]:
+    """Return the positions that stand at the top, by start; the children of a ghost stand together, where it does."""
+    orphans = _orphans(ancestry)
+    timed = [
+        (spans[position].start, "", [position])
+        for position, parent in enumerate(ancestry.parents)
+        if parent is None and position not in orphans
+    ]
+    timed += [
+        (ghost.start, ghost.span_id, ancestry.orphans[ghost.span_id])
+        for ghost in ghosts
+        if ghost.span_id in ancestry.orphans
+    ]
+    timed.sort()
+    return [position for _, _, positions in timed for position in positions]
+
+
+def _preorder(parents: Sequence[int | None], tops: Sequence[int]) -> tuple[list[int], list[int]]:
     """Return positions in tree order, siblings in their given order, and the depth of each."""
-    children: dict[int | None, list[int]] = defaultdict(list)
+    children: dict[int, list[int]] = defaultdict(list)
     for position, parent in enumerate(parents):
-        children[parent].append(position)
+        if parent is not None:
+            children[parent].append(position)
     order: list[int] = []
-    depths: dict[int, int] = {}
-    pending = [(position, 0) for position in reversed(children[None])]
+    depths = [0] * len(parents)
+    pending = [(position, 0) for position in reversed(tops)]
     while pending:
         position, depth = pending.pop()
         order.append(position)
@@ -122,7 +163,7 @@ def _preorder(parents: Sequence[int | None]) -> tuple[list[int], dict[int, int]]
     return order, depths
 
 
-def _descendants(parents: Sequence[int | None], places: Mapping[int, int]) -> list[int]:
+def _descendants(parents: Sequence[int | None], places: Sequence[int]) -> list[int]:
     """Return how many spans stand below each; parents are positions, in tree order."""
     below = [0] * len(parents)
     for index in range(len(parents) - 1, -1, -1):
@@ -147,7 +188,7 @@ def _self_times(spans: Sequence[Span], parents: Sequence[int | None]) -> list[in
     return times
 
 
-def _incoming(trace_id: str, linking: Iterable[Span]) -> dict[str, list[SpanLink]]:
+def _incoming(trace_id: str, linking: Iterable[Span]) -> Incoming:
     """Return, by span id of this trace, which spans elsewhere link to it."""
     incoming: dict[str, list[SpanLink]] = defaultdict(list)
     for span in linking:

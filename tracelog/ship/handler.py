@@ -7,6 +7,7 @@ LOGGING = {"version": 1, "root": {"handlers": ["store"], "level": "INFO"},
 from __future__ import annotations
 
 import logging
+import time
 from types import MappingProxyType
 from typing import Any
 
@@ -49,7 +50,7 @@ class StoreHandler(logging.Handler):
         """Encode a record and put it on its way."""
         if not is_sending():
             pipeline, resource = self._sender.pipeline, self._resource
-            emit(pipeline, lambda: read_record(record, resource), self._redactor)
+            emit(pipeline, lambda: read_record(record, resource, now=time.time_ns()), self._redactor)
 
     def flush(self, timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> None:
         """Wait until all records are stored, for at most `timeout` seconds; with `durable`, until they are on disk."""

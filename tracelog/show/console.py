@@ -19,13 +19,14 @@ from tracelog.model import ExceptionInfo, LogEntry, Match, Node, Operation, Trac
 from tracelog.schema.otel import as_exception
 from tracelog.schema.times import format_iso
 from tracelog.show import text
-from tracelog.show.timeline import EventRow, Keep, LineRow, LinkRow, Row, SpanRow, timeline_rows
+from tracelog.show.timeline import EventRow, GhostRow, Keep, LineRow, LinkRow, Row, SpanRow, timeline_rows
 
 _LEVEL_STYLES = {"DEBUG": "dim", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 _LEVEL_NAMES = {"WARNING": "WARN", "CRITICAL": "CRIT"}
 _PALETTE = ("cyan", "magenta", "blue", "green", "yellow", "bright_blue", "bright_magenta", "bright_cyan")
 _WRAPPED = 6
 """How many rows of the terminal a line at WARNING or above may take; others take one."""
+_FINDINGS_SHOWN, _FINDING_ROWS = 4, 2
 _CROPPED_LEVELS = (None, "DEBUG", "INFO")
 _DURATION_WIDTH = 8
 _LABEL_WIDTH = 24
@@ -38,7 +39,9 @@ _WIDE = 140
 
 BRANCH, CORNER, PIPE, BLANK = "├ ", "└ ", "│ ", "  "
 BAR, TRACK, ELLIPSIS = "━", "┈", "…"
-ERROR, ORPHAN, EVENT, OUTGOING, INCOMING = "✗", "?", "◆", "→", "←"
+ERROR, GHOST, EVENT, OUTGOING, INCOMING, FINDING = "✗", "?", "◆", "→", "←", "!"
+PROVEN_FROM, PROVEN, PROVEN_TO = "▕", "·", "▏"
+"""How a ghost's bar is drawn: no more than its bounds are known."""
 
 
 def make_console(file: IO[str] | None = None, *, width: int | None = None, color: bool | None = None) -> Console:
@@ -91,12 +94,21 @@ class _Painter:
         ]
         yield Text(f"{format_iso(trace.start)}  " + " · ".join(counts), style="dim")
         yield Text(f"trace {trace.trace_id}", style="dim")
+        yield from self._findings()
         yield Text("")
         total = text.duration(self.total)
         label = "span"
         columns = f"{'total':>{_DURATION_WIDTH}} {'self':>{_DURATION_WIDTH}} "
         axis = f" 0{total:>{self.bar_width - 2}}"
         yield Text(f"{label:<{self._label_width}}{columns}{axis}", style="dim")
+
+    def _findings(self) -> Iterator[Text]:
+        findings = self.trace.findings
+        for finding in findings[:_FINDINGS_SHOWN]:
+            said = Text(text.escape(finding.text), style="yellow")
+            yield from self._folded(Text(f"{FINDING} ", style="yellow"), said, Text("  "), _FINDING_ROWS)
+        if len(findings) > _FINDINGS_SHOWN:
+            yield Text(f"  and {len(findings) - _FINDINGS_SHOWN} more: see --json", style="dim")
 
     @property
     def _label_width(self) -> int:
@@ -105,8 +117,10 @@ class _Painter:
     def paint(self, row: Row) -> Iterator[Text]:
         if isinstance(row, SpanRow):
             yield self._span(row)
+        elif isinstance(row, GhostRow):
+            yield self._ghost(row)
         elif isinstance(row, LineRow):
-            if row.node is None and not self.unplaced_announced:
+            if row.node is None and row.ghost is None and not self.unplaced_announced:
                 self.unplaced_announced = True
                 yield Text("")
                 yield Text("lines of this trace on none of its spans", style="dim")
@@ -122,35 +136,50 @@ class _Painter:
         label = Text(self._guides(row.guides, joint=True), style="dim")
         if span.status == "ERROR":
             label.append(f"{ERROR} ", style="bold red")
-        if row.node.orphan:
-            label.append(f"{ORPHAN} ", style="yellow")
+        if row.node.cycle is not None:
+            label.append(f"{GHOST} ", style="yellow")
         label.append(text.escape(span.name), style="bold red" if span.status == "ERROR" else "bold")
         if row.node.parent is None or self.trace.nodes[row.node.parent].span.service != span.service:
             label.append(f"  {text.escape(span.service)}", style=style)
         line = _fitted(label, self._label_width)
         line.append(f"{text.duration(span.duration):>{_DURATION_WIDTH}} ")
         line.append(f"{text.duration(row.node.self_time):>{_DURATION_WIDTH}} ", style="dim")
-        return line + self._bar(row.node, style)
+        return line + self._bar(span.start, span.end, style)
 
-    def _bar(self, node: Node, style: str) -> Text:
+    def _ghost(self, row: GhostRow) -> Text:
+        """Paint what is known of a span that is not there: no name and no times of its own, but bounds."""
+        ghost = row.ghost
+        style = service_style(ghost.service) if ghost.service else "dim"
+        label = Text(f"{GHOST} ", style="yellow")
+        label.append(f"{ghost.span_id} {ghost.state}", style="dim italic")
+        if ghost.service:
+            label.append(f"  {text.escape(ghost.service)}", style=style)
+        line = _fitted(label, self._label_width)
+        line.append(" " * 2 * (_DURATION_WIDTH + 1))
+        return line + self._bar(ghost.start, ghost.end, style, ghost=True)
+
+    def _bar(self, start: int, end: int, style: str, *, ghost: bool = False) -> Text:
         width = self.bar_width
-        begin = (node.span.start - self.start) * width // self.total
-        end = -(-(node.span.end - self.start) * width // self.total)
-        begin = min(max(begin, 0), width - 1)
-        end = min(max(end, begin + 1), width)
+        begin = min(max((start - self.start) * width // self.total, 0), width - 1)
+        end = min(max(-(-(end - self.start) * width // self.total), begin + 1), width)
+        drawn = BAR * (end - begin)
+        if ghost:
+            drawn = PROVEN_FROM + PROVEN * (end - begin - 2) + PROVEN_TO if end - begin > 1 else PROVEN
         bar = Text(TRACK * begin, style="dim")
-        bar.append(BAR * (end - begin), style=style)
+        bar.append(drawn, style=style)
         bar.append(TRACK * (width - end), style="dim")
         return bar
 
     def _line(self, row: LineRow) -> Iterator[Text]:
         entry = row.entry
-        prefix = self._at(entry.time, row.guides)
+        prefix = self._at(entry.time, row.guides, known=entry.has_time)
         level = _LEVEL_NAMES.get(entry.level or "", entry.level or "-")
         style = _LEVEL_STYLES.get(entry.level or "", "dim")
         prefix.append(f"{level:<5} ", style=style)
         said = Text(text.escape(entry.message), style="dim" if entry.level == "DEBUG" else "")
-        if row.node is None or entry.service != row.node.span.service:
+        if row.node and row.node.is_guess(entry):
+            said = Text("(guessed) ", style="dim").append_text(said)
+        if entry.service != _service_of(row):
             said.append(f"  {text.escape(entry.service)}", style=service_style(entry.service))
         details = text.attributes(entry.attributes)
         if details:
@@ -182,12 +211,12 @@ class _Painter:
         more = f" (+{row.more} more)" if row.more else ""
         return _cropped(line, self.width - len(more)).append(more)
 
-    def _at(self, time: int, guides: tuple[bool, ...]) -> Text:
-        """Begin a row within a span: the guides, and the time since the start of the axis."""
+    def _at(self, time: int, guides: tuple[bool, ...], *, known: bool = True) -> Text:
+        """Begin a row within a span: the guides, and the time since the start of the axis, where it is known."""
         line = Text(self._guides(guides), style="dim")
         offset = time - self.start
-        sign = "-" if offset < 0 else "+"
-        line.append(f"{sign + text.duration(abs(offset)):<{_DURATION_WIDTH}} ", style="dim")
+        at = ("-" if offset < 0 else "+") + text.duration(abs(offset)) if known else "no time"
+        line.append(f"{at:<{_DURATION_WIDTH}} ", style="dim")
         return line
 
     def _below(self, prefix: Text, guides: tuple[bool, ...]) -> Text:
@@ -217,6 +246,12 @@ class _Painter:
             cut = _break_at(said.plain, room)
             yield prefix + said[:cut]
             said, prefix = said[cut:], below
+
+
+def _service_of(row: LineRow) -> str | None:
+    if row.node:
+        return row.node.span.service
+    return row.ghost.service if row.ghost else None
 
 
 def print_logs(console: Console, entries: Iterable[LogEntry]) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tracelog.model import LogEntry, Match, Node, Operation, SpanEvent, SpanLink, Trace, TraceSummary
+from tracelog.model import Finding, Ghost, LogEntry, Match, Node, Operation, SpanEvent, SpanLink, Trace, TraceSummary
 from tracelog.schema.times import format_iso
 
 NO_PARENT = "0" * 16
@@ -29,21 +29,26 @@ def trace_object(trace: Trace) -> dict[str, Any]:
         "complete": trace.complete,
         "spans": [_span(node) for node in trace.nodes],
         "logs": [log_object(entry) for entry in trace.unplaced_logs],
-        "ghosts": [],
-        "findings": _findings(trace),
+        "ghosts": [_ghost(ghost) for ghost in trace.ghosts],
+        "findings": [_finding(finding) for finding in trace.findings],
     }
 
 
-def _findings(trace: Trace) -> list[dict[str, Any]]:
-    return [
-        {
-            "kind": "orphan",
-            "text": f"parent {node.span.parent_span_id} of {node.span.name} never arrived",
-            "span_ids": [node.span.span_id],
-        }
-        for node in trace.nodes
-        if node.orphan
-    ]
+def _ghost(ghost: Ghost) -> dict[str, Any]:
+    return {
+        "span_id": ghost.span_id,
+        "parent_span_id": None,
+        "service": ghost.service,
+        "start_time": format_iso(ghost.start),
+        "end_time": format_iso(ghost.end),
+        "children": list(ghost.children),
+        "logs": [log_object(entry) for entry in ghost.logs],
+        "text": ghost.text,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {"kind": finding.kind, "text": finding.text, "span_ids": list(finding.span_ids)}
 
 
 def _span(node: Node) -> dict[str, Any]:
@@ -68,7 +73,7 @@ def _span(node: Node) -> dict[str, Any]:
         "status": status,
         "orphan": node.orphan,
         "critical": False,
-        "logs": [log_object(entry) for entry in node.logs],
+        "logs": [log_object(entry, guessed=node.is_guess(entry)) for entry in node.logs],
     }
 
 
@@ -80,8 +85,8 @@ def _link(link: SpanLink) -> dict[str, Any]:
     return {"trace_id": link.trace_id, "span_id": link.span_id, "attributes": link.attributes}
 
 
-def log_object(entry: LogEntry) -> dict[str, Any]:
-    """Return one log line."""
+def log_object(entry: LogEntry, *, guessed: bool = False) -> dict[str, Any]:
+    """Return one log line; `guessed`: the span that it is shown on is not proven by its ids."""
     line: dict[str, Any] = {
         "time": format_iso(entry.time),
         "level": entry.level,
@@ -94,7 +99,7 @@ def log_object(entry: LogEntry) -> dict[str, Any]:
     }
     if entry.exception is not None:
         line["exception"] = msgspec.to_builtins(entry.exception)
-    return {**line, "guessed": False}
+    return {**line, "guessed": guessed}
 
 
 def summary_object(row: TraceSummary) -> dict[str, Any]:

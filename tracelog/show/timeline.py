@@ -7,10 +7,10 @@ like is `console`'s affair.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from tracelog.model import LogEntry, Node, SpanEvent, SpanLink, Trace
+from tracelog.model import Ghost, LogEntry, Node, SpanEvent, SpanLink, Trace
 
 
 class SpanRow(NamedTuple):
@@ -20,12 +20,20 @@ class SpanRow(NamedTuple):
     guides: tuple[bool, ...]
 
 
+class GhostRow(NamedTuple):
+    """A span that never arrived: not a span, but what its children and its lines prove of one."""
+
+    ghost: Ghost
+    guides: tuple[bool, ...]
+
+
 class LineRow(NamedTuple):
-    """A log line within a span, or, with `node` None, one that belongs to no span of the trace."""
+    """A log line within a span or a ghost; with neither, one that belongs to no span of the trace."""
 
     entry: LogEntry
     node: Node | None
     guides: tuple[bool, ...]
+    ghost: Ghost | None = None
 
 
 class EventRow(NamedTuple):
@@ -45,7 +53,7 @@ class LinkRow(NamedTuple):
     guides: tuple[bool, ...]
 
 
-Row = SpanRow | LineRow | EventRow | LinkRow
+Row = SpanRow | GhostRow | LineRow | EventRow | LinkRow
 LINKS_SHOWN = 4
 GUIDES_SHOWN = 24
 """Spans deeper than this stand below each other: more indentation would say less."""
@@ -57,38 +65,51 @@ def timeline_rows(trace: Trace, keep: Keep = lambda _: True, *, top: Node | None
 
     `guides` says, for each level above a row, whether more of that level follows below it.
     """
-    children: dict[int | None, list[Node]] = {}
+    below: dict[int | str | None, list[Node]] = {}
     for node in trace.nodes:
-        children.setdefault(node.parent, []).append(node)
-    tops = [top] if top is not None else children.get(None, [])
-    pending: list[Row] = [SpanRow(node, ()) for node in reversed(tops)]
+        below.setdefault(node.span.parent_span_id if node.orphan else node.parent, []).append(node)
+    pending: list[Row] = [SpanRow(top, ())] if top is not None else _tops(trace, below, keep)[::-1]
     while pending:
         row = pending.pop()
         yield row
         if isinstance(row, SpanRow):
-            pending += reversed(_within(row, children.get(row.node.index, []), keep))
+            pending += reversed(_within(row, below.get(row.node.index, []), keep))
+        elif isinstance(row, GhostRow):
+            pending += reversed(_within(row, below.get(row.ghost.span_id, []), keep))
     if top is None:
         yield from (LineRow(entry, None, ()) for entry in trace.unplaced_logs if keep(entry))
 
 
-def _within(row: SpanRow, children: list[Node], keep: Keep) -> list[Row]:
+def _tops(trace: Trace, below: Mapping[int | str | None, list[Node]], keep: Keep) -> list[Row]:
+    """Return what stands at the top, by start; a ghost of lines that nobody wants is left out."""
+    timed: list[tuple[int, str, Row]] = [(node.span.start, "", SpanRow(node, ())) for node in below.get(None, [])]
+    timed += [
+        (ghost.start, ghost.span_id, GhostRow(ghost, ()))
+        for ghost in trace.ghosts
+        if ghost.children or any(map(keep, ghost.logs))
+    ]
+    return [row for _, _, row in sorted(timed, key=lambda item: item[:2])]
+
+
+def _within(row: SpanRow | GhostRow, children: list[Node], keep: Keep) -> list[Row]:
     """Return what stands directly within a span, by time: lines and events before the calls of the same moment."""
-    node = row.node
+    node, ghost = (row.node, None) if isinstance(row, SpanRow) else (None, row.ghost)
+    lines = node.logs if node else ghost.logs if ghost else ()
     timed: list[tuple[int, int, Node | LogEntry | SpanEvent]] = [
-        *((entry.time, 0, entry) for entry in node.logs if keep(entry)),
-        *((event.time, 0, event) for event in node.span.events),
+        *((entry.time, 0, entry) for entry in lines if keep(entry)),
+        *((event.time, 0, event) for event in (node.span.events if node else ())),
         *((child.span.start, 1, child) for child in children),
     ]
     timed.sort(key=lambda item: item[:2])
     last_child = max((position for position, item in enumerate(timed) if item[1]), default=-1)
-    rows: list[Row] = [*_links(row, followed=last_child >= 0)]
+    rows: list[Row] = [*_links(row, followed=last_child >= 0)] if isinstance(row, SpanRow) else []
     for position, (_, _, item) in enumerate(timed):
         guides = _deeper(row.guides, position < last_child)
         if isinstance(item, Node):
             rows.append(SpanRow(item, guides))
         elif isinstance(item, LogEntry):
-            rows.append(LineRow(item, node, guides))
-        else:
+            rows.append(LineRow(item, node, guides, ghost))
+        elif node:
             rows.append(EventRow(item, node, guides))
     return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracelog.model import Match
+from tracelog.model import Match, Trace
 from tracelog.schema.times import format_iso
 
 OTHERS_NAMED = 5
@@ -19,6 +19,14 @@ def of_matches(matches: Sequence[Match]) -> list[str]:
         rest = f" and {len(others) - OTHERS_NAMED} more (see --list)" if len(others) > OTHERS_NAMED else ""
         said.append(f"also in {', '.join(others[:OTHERS_NAMED])}{rest}")
     return said
+
+
+def of_clocks(trace: Trace, *, adjusted: bool) -> list[str]:
+    """Say what may be done, or was not, about clocks that contradict each other."""
+    skewed = any(finding.kind == "skew" for finding in trace.findings)
+    if skewed and not adjusted:
+        return ["clocks contradict each other: --adjust-clocks moves the times of those that are off"]
+    return ["no clocks contradict each other: no times were moved"] if adjusted and not skewed else []
 
 
 def of_window(since: int | None, until: int | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import heapq
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from types import TracebackType
@@ -192,7 +193,7 @@ class Store(abc.ABC):
                 raise TraceNotFoundError(f"nothing found for {any_id!r} in {self.url}")
             whole = matches[0].trace_id
             contents = self._contents(whole)
-        return build_trace(whole, contents.spans, contents.logs, contents.linking)
+        return build_trace(whole, contents.spans, contents.logs, contents.linking, now=time.time_ns())
 
     def find(self, any_id: str) -> list[Match]:
         """Return the traces that hold a trace id, span id, traceparent or value, the longest root first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from tracelog.model import LogEntry, Trace
+from tracelog.model import LogEntry, Trace, in_call_order
 
 INDENT = "  "
 
@@ -27,9 +27,10 @@ def _rows(trace: Trace, marked: Collection[str]) -> Iterator[str]:
         yield f"{INDENT * (node.depth + 1)}span {node.span.name!r}"
         for line in node.logs:
             yield _row(line, node.depth + 2, marked)
-    if trace.unplaced_logs:
+    adrift = [line for ghost in trace.ghosts for line in ghost.logs]
+    if adrift or trace.unplaced_logs:
         yield f"{INDENT}in spans that are remote or have not ended"
-        for line in trace.unplaced_logs:
+        for line in in_call_order([*adrift, *trace.unplaced_logs]):
             yield _row(line, 2, marked)
 
 

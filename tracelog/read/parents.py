@@ -1,0 +1,128 @@
+"""Who stands below whom: span ids -> positions, with ids that two spans share, gaps and circles.
+
+A span is known here by its position in the list of distinct spans. Zipkin's tracers (and what they feed) give the
+server the id of its client: both are spans, the server stands below the client, and what was called with that id
+was called by the server. Spans that are each other's ancestors stand in a circle; it is broken at its earliest span.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeGuard
+
+from tracelog.model import Span
+
+_CALLERS, _CALLED = ("CLIENT", "PRODUCER"), ("SERVER", "CONSUMER")
+
+
+def is_id(span_id: str | None) -> TypeGuard[str]:
+    """Tell whether a span id names a span; nothing is joined on one that is absent or all zeros."""
+    return bool(span_id and span_id.strip("0"))
+
+
+class _Shared:
+    """The spans that share one id, the outermost first: callers, others, called."""
+
+    def __init__(self, spans: Sequence[Span], positions: Sequence[int]) -> None:
+        self._all = sorted(positions, key=lambda position: (_rank(spans[position]), position))
+        self._by_service: dict[str | None, list[int]] = defaultdict(list)
+        for position in self._all:
+            self._by_service[spans[position].service].append(position)
+        first = self._all[0]
+        self.caller = first if spans[first].kind in _CALLERS else None
+
+    def innermost(self, service: str | None, besides: int | None) -> int | None:
+        """Return the innermost span of a service or, where it has none, of all; `besides` is passed over."""
+        for positions in (self._by_service.get(service, ()), self._all):
+            for position in reversed(positions[-2:]):
+                if position != besides:
+                    return position
+        return None
+
+
+class SpanIndex:
+    """Where each span id stands. Positions are those in `spans`, which are distinct and ordered by start."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        self._first: dict[str, int] = {}
+        together: dict[str, list[int]] = {}
+        for position, span in enumerate(spans):
+            if is_id(span.span_id):
+                first = self._first.setdefault(span.span_id, position)
+                if first != position:
+                    together.setdefault(span.span_id, [first]).append(position)
+        self._shared = {span_id: _Shared(spans, positions) for span_id, positions in together.items()}
+
+    def __contains__(self, span_id: str) -> bool:
+        return span_id in self._first
+
+    def owner(self, span_id: str, service: str | None, besides: int | None = None) -> int | None:
+        """Return which span an id means to what bears it; `service` decides between spans that share it.
+
+        Without one, or where none is of that service, it is the innermost. `besides` is never returned.
+        """
+        shared = self._shared.get(span_id)
+        if shared is not None:
+            return shared.innermost(service, besides)
+        found = self._first.get(span_id)
+        return found if found != besides else None
+
+    def caller(self, span: Span) -> int | None:
+        """Return the client that a server shares its id with."""
+        if span.kind not in _CALLED or span.span_id not in self._shared:
+            return None
+        return self._shared[span.span_id].caller
+
+
+class Ancestry(NamedTuple):
+    """The parent of each span, None at the top; orphans by the id that they miss.
+
+    `cycles` maps the spans at which circles were broken to the parents that they had.
+    """
+
+    parents: list[int | None]
+    cycles: dict[int, int]
+    orphans: Mapping[str, list[int]]
+
+
+def trace_ancestry(spans: Sequence[Span], index: SpanIndex) -> Ancestry:
+    """Find each span's parent; break circles at their earliest span."""
+    parents: list[int | None] = []
+    cycles: dict[int, int] = {}
+    orphans: dict[str, list[int]] = defaultdict(list)
+    for position, span in enumerate(spans):
+        parent = index.caller(span)
+        named = span.parent_span_id
+        if parent is None and is_id(named):
+            parent = index.owner(named, None if span.kind in _CALLED else span.service, besides=position)
+            if parent is None and named in index:
+                cycles[position] = position
+            elif parent is None:
+                orphans[named].append(position)
+        parents.append(parent)
+    _break_circles(parents, cycles)
+    return Ancestry(parents, cycles, orphans)
+
+
+def _break_circles(parents: list[int | None], cycles: dict[int, int]) -> None:
+    settled = [False] * len(parents)
+    for position in range(len(parents)):
+        path: list[int] = []
+        on_path: set[int] = set()
+        current: int | None = position
+        while current is not None and not settled[current] and current not in on_path:
+            path.append(current)
+            on_path.add(current)
+            current = parents[current]
+        if current is not None and current in on_path:
+            circle = path[path.index(current) :]
+            earliest = min(circle)
+            cycles[earliest] = circle[(circle.index(earliest) + 1) % len(circle)]
+            parents[earliest] = None
+        for seen in path:
+            settled[seen] = True
+
+
+def _rank(span: Span) -> int:
+    return 0 if span.kind in _CALLERS else 2 if span.kind in _CALLED else 1
