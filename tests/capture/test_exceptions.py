@@ -135,3 +135,8 @@ def test_the_exception_is_taken_out_of_an_event_dict() -> None:
     assert event == {"event": "failed", "exception": "theirs"}
     assert take_exception(event) == ExceptionInfo(stacktrace="theirs")
     assert event == {"event": "failed"}
+
+
+@pytest.mark.parametrize("info", [(False, None), (False, None, None), ("a", "b", "c"), (int, 1, None), (), {}, "yes"])
+def test_what_is_no_exception_is_none(info: object) -> None:
+    assert from_exc_info(info) is None

@@ -26,14 +26,9 @@ from structlog.typing import FilteringBoundLogger
 
 from tracelog.capture.json_renderer import JsonRenderer
 
-_LEVELS = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "critical": logging.CRITICAL,
-}
-_ALIASES = {"msg": "info", "warn": "warning", "fatal": "critical"}
+_LEVELS = (logging.NOTSET, logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+_METHODS = ("debug", "info", "warning", "error", "critical")
+_ALIASES = ("msg", "warn", "fatal")
 
 _variables: dict[str, ContextVar[Any]] | None = getattr(structlog.contextvars, "_CONTEXT_VARS", None)
 """The variables that `structlog.contextvars.bind_contextvars` has made, by name."""
@@ -49,7 +44,7 @@ def make_json_bound_logger(min_level: int | str) -> type[FilteringBoundLogger]:
 
 
 class _Fused:
-    """What stands before structlog's class. The methods of the enabled levels are added by `_fuse`."""
+    """What stands before structlog's class; `_fuse` adds the methods."""
 
     _unfused: type[Any]
     _logger: Any
@@ -102,7 +97,16 @@ def _merge(said: dict[str, Any]) -> None:
                 said.setdefault(name[len(STRUCTLOG_KEY_PREFIX) :], value)
 
 
-def _fused_method(name: str, unfused: Callable[..., Any]) -> Callable[..., Any]:
+def _fuse(unfused: Any) -> Any:
+    """Return structlog's class with those methods fused that log; what is disabled does nothing, and stays."""
+    found = {name: getattr(unfused, name) for name in (*_METHODS, *_ALIASES)}
+    methods = {name: _fused_method(method) for name, method in found.items() if method.__name__ in _METHODS}
+    return type(f"Json{unfused.__name__}", (_Fused, unfused), {**methods, "_unfused": unfused})
+
+
+def _fused_method(unfused: Callable[..., Any]) -> Callable[..., Any]:
+    name = unfused.__name__  # of an alias too: `warn` logs as `warning`
+
     def method(self: _Fused, event: str, *args: Any, **event_kw: Any) -> Any:
         if args:  # structlog puts them into the event
             return unfused(self, event, *args, **event_kw)
@@ -112,15 +116,7 @@ def _fused_method(name: str, unfused: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _fuse(unfused: Any, min_level: int) -> Any:
-    methods = {
-        name: _fused_method(name, getattr(unfused, name)) for name, level in _LEVELS.items() if level >= min_level
-    }
-    methods.update({alias: methods[name] for alias, name in _ALIASES.items() if name in methods})
-    return type(f"Json{unfused.__name__}", (_Fused, unfused), {**methods, "_unfused": unfused})
-
-
 _classes: dict[int, type[FilteringBoundLogger]] = {
-    level: _fuse(structlog.make_filtering_bound_logger(level), level) for level in (logging.NOTSET, *_LEVELS.values())
+    level: _fuse(structlog.make_filtering_bound_logger(level)) for level in _LEVELS
 }
 globals().update({each.__name__: each for each in _classes.values()})  # where pickle looks for them

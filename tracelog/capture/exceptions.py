@@ -45,7 +45,10 @@ def from_exc_info(info: Any) -> ExceptionInfo | None:
         return describe_exception(info)
     if info and not isinstance(info, tuple):
         info = sys.exc_info()
-    return describe_exception(info[1], info[0]) if info and info[0] is not None else None
+    match info:
+        case (type() as kind, error, _) if issubclass(kind, BaseException):
+            return describe_exception(error if isinstance(error, BaseException) else None, kind)
+    return None
 
 
 def take_exception(event_dict: MutableMapping[str, Any]) -> ExceptionInfo | None:

@@ -21,7 +21,6 @@ from tracelog.resource import detect_resource
 from tracelog.schema import times
 from tracelog.schema.lines import line_schema
 
-__all__ = ["JsonFormatter", "encode_line"]
 _ADDED_BY_FMT = frozenset(
     ("filename", "funcName", "lineno", "module", "pathname", "process", "processName", "relativeCreated", "thread",
      "threadName", "taskName", "levelno", "msecs")

@@ -32,19 +32,22 @@ def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMappin
     A foreign record that passes `ProcessorFormatter` has the ids of the call that made it. Values that are there
     already are kept.
     """
-    if baggage.allowed and "_record" not in event_dict:
-        for key, value in baggage.current_baggage().items():
-            event_dict.setdefault(key, value)
-    stamp = stamp_of(event_dict["_record"]) if "_record" in event_dict else current_stamp()
-    if stamp is None and "exc_info" in event_dict and "_record" not in event_dict:
-        stamp = late_stamp(getattr(_logger, "name", None) or "", event_dict["exc_info"])
+    if "_record" in event_dict:
+        stamp = stamp_of(event_dict["_record"])
+    else:
+        if baggage.allowed:
+            for key, value in baggage.current_baggage().items():
+                event_dict.setdefault(key, value)
+        stamp = current_stamp()
+        if stamp is None and "exc_info" in event_dict:
+            stamp = late_stamp(getattr(_logger, "name", None) or "", event_dict["exc_info"])
     if stamp is not None:
         if stamp.mark:
             event_dict[stamp.mark] = True
-        texts = stamp.texts
-        event_dict.setdefault("trace_id", texts[0])
-        event_dict.setdefault("span_id", texts[1])
-        event_dict.setdefault("trace_flags", texts[2])
+        trace_id, span_id, flags = stamp.texts
+        event_dict.setdefault("trace_id", trace_id)
+        event_dict.setdefault("span_id", span_id)
+        event_dict.setdefault("trace_flags", flags)
     return event_dict
 
 

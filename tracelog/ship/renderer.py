@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from types import MappingProxyType
 from typing import Any
 
-from tracelog.capture.json import encode_line
+from tracelog.capture.line_text import encode_line
 from tracelog.capture.redact import Redactor, make_redactor
 from tracelog.capture.structlog import read_event
 from tracelog.model import LogEntry
