@@ -635,7 +635,8 @@ def test_dict_config_after_configure_is_healthy(bench: Bench, provider: TracerPr
 def test_dict_config_past_the_one_that_opentelemetry_patched(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = pytest.importorskip("opentelemetry.instrumentation.logging.handler").LoggingHandler
     every_object = gc.get_objects
-    others = {id(each) for each in every_object() if type(each).__name__ == kind.__name__}  # which other tests have left behind
+    # What other tests have left behind does not count.
+    others = {id(each) for each in every_object() if type(each).__name__ == kind.__name__}
     monkeypatch.setattr(gc, "get_objects", lambda: [each for each in every_object() if id(each) not in others])
     kept = kind()
     original = logging.config.dictConfig

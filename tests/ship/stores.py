@@ -48,6 +48,17 @@ def padded(number: int) -> Document:
     return Document("", "logs", b"%d" % number + b" " * (968 - len(str(number))))
 
 
+def fill(spool: Spool, *numbers: int, weight: int = 0) -> None:
+    """Append a `padded` document for each number."""
+    for number in numbers:
+        spool.append(padded(number), weight)
+
+
+def bodies(taken: Sequence[Taken]) -> list[int]:
+    """Return the numbers that are the bodies of records."""
+    return [int(one.record.document.body) for one in taken]
+
+
 def settle_all(drain: Drain) -> list[Taken]:
     """Take all that waits, and settle it."""
     taken = drain.take(10**6, 10**12)
@@ -60,7 +71,7 @@ def adopt_all(folder: DestinationFolder) -> list[int]:
     found = []
     for process in folder.abandoned():
         adopted = AdoptedSpool(process)
-        found += [int(one.record.document.body) for one in settle_all(adopted)]
+        found += bodies(settle_all(adopted))
         adopted.close()
     return sorted(found)
 

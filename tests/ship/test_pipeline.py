@@ -191,7 +191,7 @@ def test_closing_without_a_disk_gives_up_what_waits_and_what_comes_after_and_cou
     pipeline = filled(ONE, TWO)
     pipeline.close()
     pipeline.put(THREE)
-    assert pipeline.stats == books(3, lost_at_close=3)
+    assert (pipeline.stats, pipeline.flush(0)) == (books(3, lost_at_close=3), False)
     assert pipeline.take().documents == []
 
 
@@ -240,8 +240,9 @@ def test_a_batch_that_arrives_after_the_close_is_booked(folder: DestinationFolde
         pipeline = filled(ONE, TWO, folder=where)
         batch = pipeline.take()
         pipeline.close()
+        assert not pipeline.flush(0)
         store(pipeline, batch)
-        assert pipeline.stats == books(2, stored=2)
+        assert (pipeline.stats, pipeline.flush(0)) == (books(2, stored=2), True)
 
 
 def test_a_pipeline_that_begins_anew_has_empty_books() -> None:

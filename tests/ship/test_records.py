@@ -17,6 +17,7 @@ from tracelog.ship.records import (
     MAGIC,
     Damage,
     Record,
+    count_records,
     encode_record,
     read_records,
     record_id,
@@ -52,8 +53,13 @@ def written(documents: Sequence[Document], unused: int = 0) -> tuple[bytearray, 
 
 
 def read(buffer: bytes | bytearray) -> tuple[list[Record], list[Damage]]:
+    """Return the records and the damages in a buffer; both ways to go through it agree."""
     found = list(read_records(buffer, 0, len(buffer)))
-    return [one for one in found if isinstance(one, Record)], [one for one in found if isinstance(one, Damage)]
+    records = [one for one in found if isinstance(one, Record)]
+    damages = [one for one in found if isinstance(one, Damage)]
+    first = records[0].number if records else 0
+    assert count_records(buffer, 0, len(buffer)) == (first, len(records), len(damages))
+    return records, damages
 
 
 def hurt(records: Sequence[Record], before: bytes | bytearray, after: bytes | bytearray) -> list[Record]:

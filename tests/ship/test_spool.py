@@ -18,13 +18,12 @@ from tracelog.schema.otel import LOGS, Document
 from tracelog.ship import folder as folder_module
 from tracelog.ship import segment as segment_module
 from tracelog.ship import spool as spool_module
-from tracelog.ship.drain import Taken
 from tracelog.ship.folder import DestinationFolder
 from tracelog.ship.records import encode_record, record_id
 from tracelog.ship.segment import START, MappedSegment
 from tracelog.ship.spool import Books, Spool
 
-from .stores import adopt_all, destination_folder, files_below, open_files, padded, settle_all
+from .stores import adopt_all, bodies, destination_folder, files_below, fill, open_files, padded, settle_all
 
 PER_SEGMENT = 4
 """How many `padded` documents a small segment has room for."""
@@ -50,15 +49,6 @@ def make(request: pytest.FixtureRequest, folder: DestinationFolder, monkeypatch:
     if request.param == "written":
         monkeypatch.setattr(folder_module, "file_system", lambda _: "nfs4")
     return lambda **options: Spool(None if request.param == "memory" else folder, **options)
-
-
-def fill(spool: Spool, *numbers: int, weight: int = 0) -> None:
-    for number in numbers:
-        spool.append(padded(number), weight)
-
-
-def bodies(taken: list[Taken]) -> list[int]:
-    return [int(one.record.document.body) for one in taken]
 
 
 def take(spool: Spool, most: int = 1000) -> list[int]:

@@ -16,12 +16,11 @@ import pytest
 from tracelog.schema.otel import LOGS, Document
 from tracelog.ship import folder as folder_module
 from tracelog.ship import spool as spool_module
-from tracelog.ship.drain import Taken
 from tracelog.ship.folder import DestinationFolder
 from tracelog.ship.segment import WrittenSegment
 from tracelog.ship.spool import Books, Loss, Spool
 
-from .stores import adopt_all, destination_folder, files_below, open_files, padded, settle_all
+from .stores import adopt_all, bodies, destination_folder, files_below, fill, open_files, padded, settle_all
 
 FILE = 8192
 """How many bytes a small segment takes; four `padded` documents fit in."""
@@ -57,15 +56,6 @@ def break_disk() -> Iterator[Break]:
 
     yield fail
     patches.undo()
-
-
-def fill(spool: Spool, *numbers: int, weight: int = 0) -> None:
-    for number in numbers:
-        spool.append(padded(number), weight)
-
-
-def bodies(taken: list[Taken]) -> list[int]:
-    return [int(one.record.document.body) for one in taken]
 
 
 def waiting(spool: Spool) -> list[int]:

@@ -25,7 +25,7 @@ from weakref import WeakSet
 import msgspec
 
 from tracelog.schema.otel import Destination
-from tracelog.ship.private import make_private, make_root, stat_of_own, write_private
+from tracelog.ship.private import make_private, make_root, stat_of_own, user, write_private
 from tracelog.ship.segment import MappedSegment, MemorySegment, WrittenSegment
 
 try:
@@ -229,7 +229,7 @@ def _size(entry: os.DirEntry[str]) -> int:
 
 def _is_own_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
+        return entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == user()
     except OSError:
         return False
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from tracelog.ship.spool import Spool
 
@@ -27,13 +29,14 @@ class Keeper:
 
     def begin(self) -> None:
         """Forget the thread: at the start, and in a forked child."""
-        self._woken = threading.Event()
+        # Reentrant, which an Event is not: a signal handler may log in the middle of a wake.
+        self._wakes: SimpleQueue[None] = SimpleQueue()
         self._stopped = False
         self._next_sync = 0.0
 
     def wake(self) -> None:
         """Have segments prepared now."""
-        self._woken.set()
+        self._wakes.put(None)
 
     def start(self) -> None:
         """Start the thread. Raise RuntimeError where the interpreter is shutting down."""
@@ -42,16 +45,22 @@ class Keeper:
     def stop(self) -> None:
         """End the thread, soon."""
         self._stopped = True
-        self._woken.set()
+        self._wakes.put(None)
 
     def _run(self) -> None:
         while not self._stopped:
-            self._woken.wait(WRITE_INTERVAL if self._spool.by_hand else SYNC_INTERVAL)
-            self._woken.clear()
+            self._await_wake(WRITE_INTERVAL if self._spool.by_hand else SYNC_INTERVAL)
             try:
                 self._keep()
             except Exception as error:  # noqa: BLE001 - without a keeper every log call would prepare its own segments
                 self._complain(f"cannot keep the spool ready: {error}")
+
+    def _await_wake(self, seconds: float) -> None:
+        """Wait until somebody wakes the thread, or for so many seconds; several wakes are one."""
+        with suppress(Empty):
+            self._wakes.get(timeout=seconds)
+            while True:
+                self._wakes.get_nowait()
 
     def _keep(self) -> None:
         self._spool.prepare()

@@ -110,7 +110,7 @@ class Pipeline:
         """Return the next batch, which may be empty: what goes again, then what is oldest."""
         with self._changed:
             self._is_wanted = False
-            taken, self._again = self._again, []
+            taken, self._again = self._again[:BATCH], self._again[BATCH:]
             drains = (self.spool, *self._adopted)
         room = BATCH_BYTES - sum(len(one.record.document.body) for _, one in taken)
         for drain in drains:
@@ -190,7 +190,8 @@ class Pipeline:
             self._is_wanted = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._is_closed or is_settled(), timeout=timeout)
-            return is_settled() and not self.spool.left
+            is_left = self._is_closed and (self.spool.waiting or self._lost_at_close)
+            return is_settled() and not is_left
 
     def close(self) -> None:
         """Send nothing more. What is on disk is left to the next process; what is in memory is lost, and counted."""

@@ -7,6 +7,9 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+DIRECT = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+"""Flags to open a file with: no link is followed, and no other program inherits it."""
+user = getattr(os, "geteuid", lambda: 0)  # Windows has no owners that could be compared
 _PRIVATE = 0o700
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
@@ -39,7 +42,7 @@ def stat_of_own(folder: Path) -> os.stat_result:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(f"{folder} is not a folder of its own, which a spool has to be")
-    if found.st_uid != os.geteuid():
+    if found.st_uid != user():
         raise PermissionError(f"{folder} belongs to another user")
     return found
 
@@ -47,7 +50,7 @@ def stat_of_own(folder: Path) -> os.stat_result:
 def write_private(path: Path, content: bytes) -> None:
     """Write a small file at once, for several processes may do so."""
     unfinished = path.with_name(f".new-{path.name}-{os.getpid()}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | DIRECT, 0o600)
     try:
         os.write(descriptor, content)
     finally:

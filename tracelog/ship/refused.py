@@ -11,12 +11,14 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from tracelog.schema import times
 from tracelog.schema.otel import LOGS, Destination, Document, decode_log, decode_span, encode_log, encode_span
+from tracelog.ship.private import DIRECT, make_private, make_root
 from tracelog.store.base import Refusal
 
 LARGEST_FILE = 256 * 1024 * 1024
@@ -24,6 +26,7 @@ LARGEST_FILE = 256 * 1024 * 1024
 LONGEST_TEXT = 256 * 1024
 """How many characters of a text are kept in a document that was refused."""
 _LONGEST_NAME = 1024
+_MOST_VALUES = 100
 _LATEST = 2**63 - 1
 REPAIRED, ORIGINAL = "tracelog.repaired", "tracelog.original"
 
@@ -41,7 +44,7 @@ class Refused(msgspec.Struct):
 def repaired(refusal: Refusal, destination: Destination) -> Document | None:
     """Return a document that says the same in fewer ways to be refused, None where it cannot be read."""
     document, reason = refusal
-    attributes = {REPAIRED: reason[:_LONGEST_NAME]}
+    attributes = {REPAIRED: _encodable(reason[:_LONGEST_NAME])}
     try:
         if document.stream == LOGS:
             entry = decode_log(document.body)
@@ -83,17 +86,28 @@ def cut(text: str) -> str:
 
 
 def set_aside(folder: Path, refusals: Iterable[Refusal]) -> None:
-    """Append refused documents to the file of a destination. Raise OSError."""
+    """Append refused documents to the file of a destination. Raise OSError where it is unsafe, or not possible."""
     lines = [msgspec.json.encode(_line(refusal)) + b"\n" for refusal in refusals]
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(refused_file(folder), flags, 0o600)
+    make_root(folder.parent)
+    make_private(folder)
+    descriptor = os.open(refused_file(folder), os.O_RDWR | os.O_APPEND | os.O_CREAT | DIRECT, 0o600)
     try:
         for line in lines:
-            if os.fstat(descriptor).st_size + len(line) <= LARGEST_FILE:
-                os.write(descriptor, line)
+            _append(descriptor, line)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _append(descriptor: int, line: bytes) -> None:
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    if size + len(line) >= LARGEST_FILE:
+        return
+    os.lseek(descriptor, max(size - 1, 0), os.SEEK_SET)
+    if os.read(descriptor, 1) not in (b"", b"\n"):  # a full disk took only a part of the line before
+        line = b"\n" + line
+    while line:
+        line = line[os.write(descriptor, line) :]
 
 
 def refused_file(folder: Path) -> Path:
@@ -118,7 +132,11 @@ def _line(refusal: Refusal) -> Refused:
     except (msgspec.MsgspecError, RecursionError):
         body = msgspec.json.encode(document.body.decode(errors="replace"))
     now = times.format_iso(time.time_ns())
-    return Refused(now, refusal.reason, document.stream, document.id, msgspec.Raw(body))
+    return Refused(now, _encodable(refusal.reason), document.stream, document.id, msgspec.Raw(body))
+
+
+def _encodable(text: str) -> str:
+    return text.encode(errors="replace").decode()  # a server may repeat half of a character
 
 
 def _text(value: object) -> str:
@@ -130,5 +148,5 @@ def _short(text: str | None) -> str | None:
 
 
 def _short_values(attributes: object) -> dict[str, str]:
-    held = attributes if isinstance(attributes, dict) else {}
-    return {key[:_LONGEST_NAME].replace("\0", ""): str(value)[:_LONGEST_NAME] for key, value in held.items()}
+    held = islice(attributes.items(), _MOST_VALUES) if isinstance(attributes, dict) else ()
+    return {key[:_LONGEST_NAME].replace("\0", ""): str(value)[:_LONGEST_NAME] for key, value in held}

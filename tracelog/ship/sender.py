@@ -87,6 +87,7 @@ class Sender:
         self._stop = threading.Event()
         self._next_complaint = self._next_complaint_of_disk = self._next_adoption = self._next_report = 0.0
         self._busy_in_a_row = 0
+        self._is_telling = False
         self.state = "ready"
         """`ready`, or what keeps it from sending."""
 
@@ -106,8 +107,7 @@ class Sender:
         With `durable`, until it is on the disk, which takes no store; False where the spool is in memory.
         """
         if durable:
-            self.pipeline.spool.persist(durably=True)
-            return self.pipeline.spool.is_durable
+            return self.pipeline.spool.persist(durably=True) and self.pipeline.spool.is_durable
         self.start()
         return self.pipeline.flush(timeout)
 
@@ -132,11 +132,16 @@ class Sender:
         deadline = time.monotonic() + timeout
         self.start()
         self.pipeline.adopt()
-        while self.stats.in_spool and time.monotonic() < deadline:
+        while self._has_more() and time.monotonic() < deadline:
             if self.pipeline.spool.is_durable and self.state != "ready":
                 return
             if self.flush(min(max(deadline - time.monotonic(), 0.0), 0.1)):
                 self._stop.wait(0.01)  # what was adopted is on its way
+
+    def _has_more(self) -> bool:
+        """Say whether something waits to be sent, or to be told: in this order, for the one becomes the other."""
+        is_to_tell = self.pipeline.is_served and (bool(self.pipeline.spool.losses) or self._is_telling)
+        return is_to_tell or self.stats.in_spool > 0
 
     def stop(self) -> None:
         """Send nothing more, and let go of everything; what is on disk stays."""
@@ -169,8 +174,12 @@ class Sender:
 
     def _start_thread(self, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, name="tracelog-sender", daemon=True)
-        thread.start()
         self._threads.append(thread)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._threads.remove(thread)
+            raise
 
     def _run(self) -> None:
         """Send, as long as the sender lives; share the work where there is much of it."""
@@ -219,12 +228,14 @@ class Sender:
 
     def _tell_losses(self) -> None:
         """Put a record where others were given up, and say so on stderr."""
+        self._is_telling = True
         for loss in tuple(self.pipeline.losses()):  # as of now: where nothing fits, the record itself is the next loss
             destination = self.pipeline.destination
             self.pipeline.put(gap_document(loss.records, loss.reason, destination, loss.first, loss.last), weight=1)
             if time.monotonic() >= self._next_report:
                 self._next_report = time.monotonic() + COMPLAINT_INTERVAL
                 self._say(f"{self.stats.lost} documents for {self.url} are lost so far: {loss.reason}")
+        self._is_telling = False
 
     def _send(self, batch: Batch) -> None:
         """Write a batch; on failure pause, longer each time, and write it again. Where the sender ends, put it back."""

@@ -112,19 +112,16 @@ class Spool(Drain):
     def append(self, document: Document, weight: int = 0) -> None:
         """Keep a document; without an id it gets one by its place in the order of the calls. `weight`: 0 or 1."""
         with self._lock:
-            self._deferred.append((document, weight))
-            if not self._is_appending:
-                self._append_deferred()
-
-    def _append_deferred(self) -> None:
-        self._is_appending = True
-        try:
-            while self._deferred:
-                self._append(*self._deferred.popleft())
-        finally:
-            self._is_appending = False
-            if self._deferred:  # what a signal handler logged before it raised
-                self._append_deferred()
+            if self._is_appending:
+                self._deferred.append((document, weight))
+                return
+            self._is_appending = True
+            try:
+                self._append(document, weight)
+            finally:
+                self._is_appending = False
+                while self._deferred:  # also where a signal handler has logged, and then raised
+                    self.append(*self._deferred.popleft())
 
     def _append(self, document: Document, weight: int) -> None:
         need = size_of(document)
