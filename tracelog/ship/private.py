@@ -9,9 +9,13 @@ from pathlib import Path
 
 DIRECT = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 """Flags to open a file with: no link is followed, and no other program inherits it."""
-user = getattr(os, "geteuid", lambda: 0)  # Windows has no owners that could be compared
 _PRIVATE = 0o700
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+def user() -> int:
+    """Return whose process this is; Windows has no owners that could be compared."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
 
 
 def make_root(folder: Path) -> None:
