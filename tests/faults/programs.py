@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import elasticsearch
+from ship.stores import assert_balanced
 
 import tracelog
+from tracelog.ship import sender as sender_module
 from tracelog.ship.drain import AdoptedSpool
 from tracelog.ship.folder import DestinationFolder, ProcessFolder
 from tracelog.ship.segment import MappedSegment, MemorySegment
@@ -98,6 +100,13 @@ def make_logger() -> logging.Logger:
     return logger
 
 
+def settle() -> None:
+    """Wait until everything is stored, and hold the books against the equation."""
+    assert tracelog.flush(60)
+    for sender in sender_module._senders.values():
+        assert_balanced(sender.stats)
+
+
 def log_on(emitting: Emitting) -> None:
     """Log until the process is killed, or told to end, which it does at once."""
     logger = make_logger()
@@ -119,7 +128,7 @@ def log_at_the_end(emitting: Emitting) -> None:
     """Log, wait until it is stored, and log again: at once before the end, and while the process ends."""
     logger = make_logger()
     emitting.emit(logger.info)
-    assert tracelog.flush(60)
+    settle()
     atexit.register(emitting.emit, logger.info)
     emitting.emit(logger.info)
 
@@ -143,7 +152,7 @@ def log_everything_of_all(emitting: Emitting) -> None:
         logging.getLogger("shop").debug("asked: %s", client.ping())
     emitting.ready()
     emitting.hear()
-    assert tracelog.flush(60)
+    settle()
 
 
 def log_beside_busy_threads(emitting: Emitting) -> None:
@@ -159,7 +168,7 @@ def log_beside_busy_threads(emitting: Emitting) -> None:
     for thread in threads:
         thread.start()
     emitting.emit(logger.info, 1000)
-    assert tracelog.flush(60)
+    settle()
     is_done.set()
     for thread in threads:
         thread.join()
@@ -171,7 +180,7 @@ def log_until_a_point(emitting: Emitting) -> None:
     point = {**POINTS, **ADOPTING}[name]
     _arm(point._replace(time=int(times[0])) if times else point)
     emitting.emit(make_logger().info, 2000)
-    tracelog.flush(60)
+    settle()
 
 
 def fork_under_load(emitting: Emitting) -> None:
@@ -193,7 +202,7 @@ def fork_under_load(emitting: Emitting) -> None:
             raise SystemExit(f"children ended with {statuses}")
     is_done.set()
     thread.join()
-    tracelog.flush(60)
+    settle()
 
 
 def _fork(emitting: Emitting, logger: logging.Logger, number: int) -> int:

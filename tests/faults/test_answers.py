@@ -82,7 +82,7 @@ def test_row_06_the_pauses_of_a_sender_grow_with_jitter_and_end_nowhere(
 ) -> None:
     proxy.fault = fault
     shipping.log(1)
-    proxy.counts.wait_for(fault.name, 10)
+    proxy.counts.wait_for(fault.name, 8)
     proxy.fault = None
     assert shipping.assert_stored_once().refused == 0
     longest = [min(0.1 * 2**attempt, 10.0) for attempt in range(1, len(pauses) + 1)]

@@ -10,9 +10,8 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -26,9 +25,6 @@ from .emitter import LANE, Emitter, spawn_emitter
 from .programs import ADOPTING, LINES_OF_A_REQUEST, POINTS, SOCKET, shipping_env
 from .proxy import FaultProxy
 from .shipping import Shipping, assert_stored_once, send_left
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 pytestmark = [pytest.mark.slow, pytest.mark.elasticsearch]
 
@@ -55,9 +51,11 @@ def ship_through_kills_of(node: Node, shipping: Shipping, proxy: FaultProxy, kil
         shipping.log(LINES)
         proxy.counts.wait_for("matched", bulks + 1)
         node.kill()
-        shipping.log(LINES)
-        assert shipping.stats.in_spool > 0
-        node.start()
+        try:
+            shipping.log(LINES)
+            assert shipping.stats.in_spool > 0
+        finally:
+            node.start()
     shipping.log(LINES)
     stats = shipping.assert_stored_once()
     assert (stats.stored + stats.duplicate_suppressed, stats.refused, stats.lost) == (shipping.logged, 0, 0)

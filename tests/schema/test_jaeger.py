@@ -342,7 +342,7 @@ def test_an_odd_span_is_an_error_that_readers_can_count(odd: dict[str, Any]) -> 
 
 
 def test_a_document_nested_beyond_reason_is_an_error_too() -> None:
-    body = b'{"traceID":"1","spanID":"2","startTime":1,"tag":{"a":' + b"[" * 5000 + b"]" * 5000 + b"}}"
+    body = b'{"traceID":"1","spanID":"2","startTime":1,"tag":{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}}"
     with pytest.raises(ValueError, match="nested too deeply"):
         jaeger.decode_span(body)
 
