@@ -28,6 +28,7 @@ from tracelog.store.base import Refusal, WriteResult
 from tracelog.store.elasticsearch import ElasticsearchStore
 from tracelog.store.elasticsearch_address import Address, parse_address
 from tracelog.store.elasticsearch_templates import templates
+from tracelog.store.elasticsearch_writing import Writer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -267,7 +268,7 @@ def test_a_batch_larger_than_a_bulk_may_be_is_parted(
 def test_without_templates_nothing_is_stored_and_setting_up_is_advised(
     elasticsearch_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ElasticsearchStore, "_set_up_where_absent", lambda self: None)
+    monkeypatch.setattr(Writer, "_set_up_where_absent", lambda self: None)
     with ElasticsearchStore.open(elasticsearch_url, dataset=namespace) as store:
         with pytest.raises(StoreRejectedError) as caught:
             store.write([otel.encode_log(make_line(1))])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -23,14 +23,13 @@ from tracelog.model import LogEntry, Match, Operation, Span
 from tracelog.schema import otel
 from tracelog.schema.otel import LOGS, TRACES, Destination, Document
 from tracelog.store import elasticsearch_answers as answers
-from tracelog.store import elasticsearch_bulk as bulk
 from tracelog.store import elasticsearch_queries as queries
 from tracelog.store import resolve_destination
-from tracelog.store.base import Refusal, Store, Totals, TraceContents, WriteResult
+from tracelog.store.base import Store, Totals, TraceContents, WriteResult
 from tracelog.store.elasticsearch_address import Address, is_overheard, parse_address
 from tracelog.store.elasticsearch_answers import Failure, Hit
 from tracelog.store.elasticsearch_search import Searcher
-from tracelog.store.elasticsearch_templates import templates
+from tracelog.store.elasticsearch_writing import Writer
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
 from tracelog.store.terms import matches_attributes, words_pattern
 
@@ -39,8 +38,6 @@ _warned: set[str] = set()
 _JSON, _LINES = "application/json", "application/x-ndjson"
 _MOST_TRACES = 1000
 _TIMEOUT_SECONDS = 30
-_NOT_FOUND, _TOO_LARGE = 404, 413
-_SMALLEST_BULK = 64 * 1024
 _Found = TypeVar("_Found")
 _Decoded = TypeVar("_Decoded")
 
@@ -65,9 +62,8 @@ class ElasticsearchStore(Store):
         self._connected = (os.getpid(), connect())
         self._owns_client = owns_client
         self._search = Searcher(url, self._request)
+        self._writer = Writer(url, self._request, destination)
         self._spans, self._logs = (f"{kind}-*.otel-{namespace or '*'}" for kind in (TRACES, LOGS))
-        self._set_up = False
-        self._largest_bulk = bulk.LARGEST
 
     @classmethod
     def open(
@@ -105,18 +101,11 @@ class ElasticsearchStore(Store):
 
     def setup(self) -> list[str]:
         """Put the index templates of the dataset, over those of an earlier version too."""
-        done = []
-        for name, template in templates(self.destination.dataset).items():
-            self._request("PUT", f"/_index_template/{quote(name)}", template)
-            done.append(f"{self.url}: template {name} is in place")
-        self._set_up = True
-        return done
+        return self._writer.setup()
 
     def write(self, documents: Sequence[Document]) -> WriteResult:
         """Store a batch in as few bulk requests as its size allows."""
-        if documents and not self._set_up:
-            self._set_up_where_absent()
-        return bulk.merged([self._write_part(part, body) for part, body in self._bulks(documents)])
+        return self._writer.write(documents)
 
     def refresh(self) -> None:
         """Make everything that was written to this dataset and namespace visible to searches."""
@@ -224,54 +213,6 @@ class ElasticsearchStore(Store):
                 yield hit.id, decode(hit)
             except (msgspec.MsgspecError, ValueError):
                 self.skipped += 1
-
-    def _set_up_where_absent(self) -> None:
-        """Put templates that are absent. Without the right to do so go on: the bulk says whether they are there."""
-        wanted = templates(self.destination.dataset)
-        with suppress(StoreRejectedError):
-            path, names = "/_index_template", "index_templates.name"  # all, for one that is absent would be an error
-            there = self._request("GET", path, answer=answers.Templates, filter_path=names)
-            for name in sorted(wanted.keys() - {template.name for template in there.index_templates}):
-                self._request("PUT", f"{path}/{quote(name)}", wanted[name])
-        self._set_up = True
-
-    def _write_part(self, documents: list[Document], body: bytes) -> WriteResult:
-        """Write a bulk; one that is too large for the server by halves, and those that come after in that size."""
-        try:
-            return self._write_bulk(documents, body)
-        except StoreRejectedError as error:
-            if error.status != _TOO_LARGE:
-                raise
-            if len(documents) == 1:
-                return WriteResult(0, 0, [Refusal(documents[0], str(error))])
-            self._largest_bulk = max(min(self._largest_bulk, len(body) // 2), _SMALLEST_BULK)
-        middle = len(documents) // 2
-        halves = [part for half in (documents[:middle], documents[middle:]) for part in self._bulks(half)]
-        return bulk.merged([self._write_part(*part) for part in halves])
-
-    def _bulks(self, documents: Sequence[Document]) -> Iterator[tuple[list[Document], bytes]]:
-        return bulk.bulks(documents, self.destination, self._largest_bulk)
-
-    def _write_bulk(self, documents: Sequence[Document], body: bytes) -> WriteResult:
-        answer = self._request(
-            "POST",
-            "/_bulk",
-            body,
-            answer=bulk.Bulk,
-            filter_path="errors,items.*.status,items.*.error,items.*.failure_store",
-            require_data_stream=True,
-        )
-        result = answer.outcome(documents)
-        closed = answer.closed_door()
-        if closed is None:
-            return result
-        status, failure = closed
-        self._set_up = False
-        advice = " (run: tracelog setup)" if status == _NOT_FOUND else ""
-        obstacle = StoreRejectedError(f"{self.url}: {failure}{advice}", status=status)
-        if len(result.again) == len(documents):
-            raise obstacle
-        return result._replace(obstacle=obstacle)
 
     def _request(
         self, method: str, path: str, body: Any = None, *, answer: type[_Found] | None = None, **params: Any

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import Raw, field
@@ -24,6 +24,16 @@ _MILLISECOND = 1_000_000
 _LONGEST_REASON = 500
 _TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 _Dated = TypeVar("_Dated")
+_Answered = TypeVar("_Answered")
+
+
+class Request(Protocol):
+    """Sends a request and reads the answer as a type. A body of bytes holds one JSON value per line."""
+
+    def __call__(
+        self, method: str, path: str, body: Any = None, *, answer: type[_Answered], **params: Any
+    ) -> _Answered:
+        """Send a request."""
 
 
 class Failure(msgspec.Struct):

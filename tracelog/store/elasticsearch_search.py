@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from tracelog.errors import StoreError
 from tracelog.store import elasticsearch_answers as answers
-from tracelog.store.elasticsearch_answers import Answer, Answers, Hit
+from tracelog.store.elasticsearch_answers import Answer, Answers, Hit, Request
 from tracelog.store.elasticsearch_queries import LARGEST_PAGE
 
 Search = tuple[str, Mapping[str, Any]]
@@ -25,16 +25,6 @@ _FIRST_PAGE = 1000
 _KEEP_ALIVE = "5m"
 # A store that was never written to holds nothing, which is no error; one that cannot be read as a whole is one.
 _WHOLE = {"ignore_unavailable": True, "allow_no_indices": True, "allow_partial_search_results": False}
-_Answered = TypeVar("_Answered")
-
-
-class Request(Protocol):
-    """Sends a request and reads the answer as a type. A body of bytes holds one JSON value per line."""
-
-    def __call__(
-        self, method: str, path: str, body: Any = None, *, answer: type[_Answered], **params: Any
-    ) -> _Answered:
-        """Send a request."""
 
 
 class Searcher:
