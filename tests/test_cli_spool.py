@@ -123,7 +123,7 @@ def test_what_runs_is_named_and_left_alone(url: str, capsys: pytest.CaptureFixtu
     from tracelog.ship.spool import Spool
 
     spool = Spool(folder)
-    spool.append(Document("", "logs", b"{}"))
+    spool.append(b"{}")
     try:
         assert run(["spool", "--json"]) == 0
         row = json.loads(capsys.readouterr().out)

@@ -17,26 +17,33 @@ from ship.stores import MemoryStore, assert_balanced
 import tracelog
 from tracelog import StoreHandler
 from tracelog.errors import StoreUnavailableError
+from tracelog.schema.otel import Document
 from tracelog.ship import gaps
-from tracelog.ship.folder import SEGMENT
-from tracelog.ship.records import Record, read_records
+from tracelog.ship.records import SLOT, SLOT_SIZE
 from tracelog.ship.segment import START
+from tracelog.ship.segment_files import SUFFIX
+from tracelog.store.bulk import decode_record
 
 LINES = 8
 AWAY = StoreUnavailableError("memory: away")
 
 
 class Left(NamedTuple):
-    """A spool that a process has left: its root, its one segment, and the records in that."""
+    """A spool that a process has left: its root, its one segment, and what lies in that: where, by its slots."""
 
     root: Path
     segment: Path
     content: bytes
-    records: list[Record]
+    documents: list[Document]
+    places: list[tuple[range, range]]
 
     def spoilt(self, start: int, end: int) -> set[str]:
-        """Return the ids of the records that lie, even if in part, between two offsets."""
-        return {record.document.id for record in self.records if record.offset < end and record.end > start}
+        """Return the ids of the documents whose slot or record lies, even if in part, between two offsets."""
+        return {
+            document.id
+            for document, places in zip(self.documents, self.places, strict=True)
+            if any(place.start < end and place.stop > start for place in places)
+        }
 
 
 def leave_spool(root: Path) -> Left:
@@ -45,11 +52,16 @@ def leave_spool(root: Path) -> Left:
     for number in range(LINES):
         logger.info("line a %d", number)
     tracelog.shutdown(0)
-    (segment,) = root.rglob(f"*{SEGMENT}")
+    (segment,) = root.rglob(f"*{SUFFIX}")
     content = segment.read_bytes()
-    records = [found for found in read_records(content, START, len(content)) if isinstance(found, Record)]
-    assert len(records) == LINES, records
-    return Left(root, segment, content, records)
+    documents, places = [], []
+    for slot in range(LINES):
+        at = START + slot * SLOT_SIZE
+        offset, length, *_ = SLOT.unpack_from(content, at)
+        documents.append(decode_record(content[offset : offset + length]))
+        places.append((range(at, at + SLOT_SIZE), range(offset, offset + length)))
+    assert offset + length == len(content)
+    return Left(root, segment, content, documents, places)
 
 
 def flip(content: bytes, offset: int) -> bytes:
@@ -71,9 +83,9 @@ def send_damaged(left: Left, damaged: bytes, spoilt: Collection[str], root: Path
     stats = handler.stats()
     assert_balanced(stats)
     stored = {key: found for key, found in store.documents.items() if gaps.EVENT.encode() not in found.body}
-    there = {record.document.id: record.document for record in left.records}
+    there = {document.id: document for document in left.documents}
     intact = {key: document for key, document in there.items() if key not in spoilt}
-    assert intact.items() <= stored.items() <= there.items()  # the zeros behind a record may be spoilt at no cost
+    assert intact.items() <= stored.items() <= there.items()  # a slot's last bytes may be spoilt at no cost
     assert (stats.in_spool, stats.lost, stats.adopted) == (0, stats.lost_damaged, len(stored) + stats.lost_damaged)
-    assert list(root.rglob(f"*{SEGMENT}")) == []
+    assert list(root.rglob(f"*{SUFFIX}")) == []
     shutil.rmtree(root)

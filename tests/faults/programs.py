@@ -23,10 +23,12 @@ import elasticsearch
 from ship.stores import assert_balanced
 
 import tracelog
+from tracelog.ship import pipeline as pipeline_module
 from tracelog.ship import sender as sender_module
 from tracelog.ship.drain import AdoptedSpool
 from tracelog.ship.folder import DestinationFolder, ProcessFolder
-from tracelog.ship.segment import MappedSegment, MemorySegment
+from tracelog.ship.segment import MemorySegment
+from tracelog.ship.segment_files import MappedSegment
 from tracelog.store.elasticsearch import ElasticsearchStore
 
 from .emitter import Emitting
@@ -65,8 +67,8 @@ POINTS = {
     "after write": Point(MemorySegment, "append", 1500, is_after=True),
     "before send": Point(ElasticsearchStore, "write", 2),
     "after send": Point(ElasticsearchStore, "write", 2, is_after=True),
-    "before acknowledge": Point(MappedSegment, "acknowledge", 2),
-    "after acknowledge": Point(MappedSegment, "acknowledge", 2, is_after=True),
+    "before acknowledge": Point(MemorySegment, "settle", 2),
+    "after acknowledge": Point(MemorySegment, "settle", 2, is_after=True),
     "after acknowledge, before unlink": Point(MappedSegment, "remove"),
     "after unlink": Point(MappedSegment, "remove", is_after=True),
     "at the end, before unlock": Point(ProcessFolder, "remove"),
@@ -177,6 +179,7 @@ def log_beside_busy_threads(emitting: Emitting) -> None:
 def log_until_a_point(emitting: Emitting) -> None:
     """Log, wait until all is stored, and end properly, unless a point of a given name comes before, so many times."""
     name, *times = sys.argv[1:]
+    pipeline_module.BATCH = 500
     point = {**POINTS, **ADOPTING}[name]
     _arm(point._replace(time=int(times[0])) if times else point)
     emitting.emit(make_logger().info, 2000)

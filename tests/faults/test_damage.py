@@ -38,9 +38,7 @@ def test_row_16_a_spool_that_is_cut_off_costs_the_records_behind_at_most(left: L
         send_damaged(left, cut(left.content, offset), spoilt, tmp_path / str(offset))
 
 
-def test_row_16_a_spool_that_does_not_say_how_far_it_was_sent_is_sent_again_as_a_whole(
-    left: Left, tmp_path: Path
-) -> None:
+def test_row_16_a_spool_without_its_first_page_is_sent_as_a_whole(left: Left, tmp_path: Path) -> None:
     send_damaged(left, bytes(START) + left.content[START:], (), tmp_path / "again")
 
 

@@ -19,8 +19,8 @@ import pytest
 
 from tracelog.ship import gaps, private
 from tracelog.ship import spool as spool_module
-from tracelog.ship.folder import SEGMENT
 from tracelog.ship.refused import refused_file
+from tracelog.ship.segment_files import SUFFIX
 
 from .bulk_items import FailItems
 from .oracle import Verdict
@@ -57,7 +57,7 @@ def disk_that_says(code: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def segments() -> list[Path]:
-    return [path for path in Path(os.environ["TRACELOG_SPOOL"]).rglob(f"*{SEGMENT}") if has_room(path)]
+    return [path for path in Path(os.environ["TRACELOG_SPOOL"]).rglob(f"*{SUFFIX}") if has_room(path)]
 
 
 def has_room(path: Path) -> bool:

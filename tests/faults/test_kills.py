@@ -18,7 +18,7 @@ import pytest
 from nodes import Node
 
 from tracelog.ship import sender as sender_module
-from tracelog.ship.folder import SEGMENT
+from tracelog.ship.segment_files import SUFFIX
 
 from . import programs
 from .emitter import LANE, Emitter, spawn_emitter
@@ -41,7 +41,7 @@ def assert_all_was_left_behind(url: str, namespace: str, emitters: Iterable[Emit
     stats = send_left(url, namespace)
     assert (stats.lost, stats.refused, stats.in_spool) == (0, 0, 0), stats
     assert_stored_once(url, namespace, acknowledged(emitters))
-    assert not list(Path(os.environ["TRACELOG_SPOOL"]).rglob(f"*{SEGMENT}"))
+    assert not list(Path(os.environ["TRACELOG_SPOOL"]).rglob(f"*{SUFFIX}"))
 
 
 def ship_through_kills_of(node: Node, shipping: Shipping, proxy: FaultProxy, kills: int) -> None:

@@ -10,13 +10,14 @@ from typing import Any, NoReturn
 
 from tracelog.model import LogEntry, Match, Operation, Span
 from tracelog.schema.otel import Destination, Document, decode_log
-from tracelog.ship.drain import AdoptedSpool, Drain, Taken
+from tracelog.ship.drain import AdoptedSpool, Drain
 from tracelog.ship.folder import DestinationFolder
 from tracelog.ship.pipeline import Pipeline, Stats
-from tracelog.ship.records import encode_record
-from tracelog.ship.segment import MappedSegment
+from tracelog.ship.segment import Taken
+from tracelog.ship.segment_files import MappedSegment
 from tracelog.ship.spool import Spool
 from tracelog.store.base import Refusal, Store, Totals, TraceContents, WriteResult
+from tracelog.store.bulk import action, decode_record
 
 Answer = Exception | Callable[[Sequence[Document]], WriteResult]
 
@@ -35,17 +36,29 @@ def destination_folder(root: Path, url: str = "memory:") -> DestinationFolder:
     return DestinationFolder.of(root, url, Destination())
 
 
-def write_segment(path: Path, *numbers: int, spool: int = 0xDEAD) -> None:
-    """Write a segment as a process that is gone has left it."""
-    segment = MappedSegment.create(path, 64 * len(numbers), b"{}")
+def record_of(number: int, body: bytes | None = None, *, spool: int = 0xDEAD) -> bytes:
+    """Return the record that a number of a spool has, 110 bytes or so, unless a body is given."""
+    index = Destination().stream("logs").name
+    return b"%b%b\n" % (action(index, f"{spool:016x}-{number:012x}"), b'{"n":%d}' % number if body is None else body)
+
+
+def write_segment(path: Path, *numbers: int, spool: int = 0xDEAD) -> Path:
+    """Write a segment as a process that is gone has left it, and return its path."""
+    segment = MappedSegment.create(path, 256 * max(len(numbers), 1), b"{}")
+    segment.begin(numbers[0] if numbers else 0)
     for number in numbers:
-        segment.append(encode_record(spool, number, Document("", "logs", b'{"n":%d}' % number)))
+        assert segment.append(record_of(number, spool=spool), 0)
     segment.close()
+    return segment.path
 
 
-def padded(number: int) -> Document:
-    """Return a document whose record takes 1000 bytes, and whose body is a number."""
-    return Document("", "logs", b"%d" % number + b" " * (968 - len(str(number))))
+PADDED = 1000
+"""How many bytes the record of a `padded` document takes."""
+
+
+def padded(number: int) -> bytes:
+    """Return a document that is a number, and some space."""
+    return (b"%d" % number).ljust(PADDED - len(record_of(0, b"")))
 
 
 def fill(spool: Spool, *numbers: int, weight: int = 0) -> None:
@@ -54,9 +67,24 @@ def fill(spool: Spool, *numbers: int, weight: int = 0) -> None:
         spool.append(padded(number), weight)
 
 
+def singly(taken: Sequence[Taken]) -> list[Taken]:
+    """Return records one by one."""
+    return [single for one in taken for single in one.singly()]
+
+
+def documents(taken: Sequence[Taken]) -> list[Document]:
+    """Return what records hold."""
+    return [decode_record(one.body) for one in singly(taken)]
+
+
 def bodies(taken: Sequence[Taken]) -> list[int]:
     """Return the numbers that are the bodies of records."""
-    return [int(one.record.document.body) for one in taken]
+    return [int(document.body) for document in documents(taken)]
+
+
+def numbers_of(taken: Sequence[Taken]) -> list[int]:
+    """Return the numbers of records in their spool, which their ids have."""
+    return [int(document.id.rpartition("-")[2], 16) for document in documents(taken)]
 
 
 def settle_all(drain: Drain) -> list[Taken]:

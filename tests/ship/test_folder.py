@@ -15,7 +15,7 @@ import pytest
 
 from tracelog.ship import folder as folder_module
 from tracelog.ship.folder import DestinationFolder, file_system, is_held, spool_root
-from tracelog.ship.segment import MappedSegment, WrittenSegment
+from tracelog.ship.segment_files import MappedSegment, WrittenSegment
 
 from .stores import destination_folder, files_below, write_segment
 
@@ -53,7 +53,7 @@ def test_folders_and_files_are_their_owners_alone_whatever_the_umask(tmp_path: P
     finally:
         os.umask(before)
     folders = [tmp_path / "state", root.parent, root, destination.path, process.path]
-    files = [destination.path / "about.json", process.path / "lock", process.path / "00000000.seg"]
+    files = [destination.path / "about.json", process.path / "lock", process.path / "00000000-16.seg"]
     assert [oct(mode(path)) for path in folders] == ["0o700"] * 5
     assert [oct(mode(path)) for path in files] == ["0o600"] * 3
     process.release()
@@ -186,11 +186,11 @@ def test_what_may_be_anothers_is_not_adopted(tmp_path: Path, make_unsafe: Callab
 def test_a_segment_that_is_a_link_a_folder_or_a_pipe_is_passed_over(tmp_path: Path) -> None:
     process = destination_folder(tmp_path).claim("feed")
     process.create(0, 4096, b"{}").release()
-    (process.path / "1.seg").symlink_to(process.path / "00000000.seg")
+    (process.path / "1.seg").symlink_to(process.path / "00000000-16.seg")
     (process.path / "2.seg").mkdir()
     os.mkfifo(process.path / "3.seg")
-    assert [segment.path.name for segment in process.segments()] == ["00000000.seg"]
-    assert destination_folder(tmp_path).size() == 2 * 4096
+    assert [segment.path.name for segment in process.segments()] == ["00000000-16.seg"]
+    assert destination_folder(tmp_path).size() == 8448
     process.release()
 
 

@@ -16,7 +16,7 @@ import tracelog
 from tracelog import StoreHandler
 from tracelog.errors import StoreUnavailableError
 from tracelog.model import LogEntry
-from tracelog.ship import handler as handler_module
+from tracelog.ship import log_text as log_text_module
 from tracelog.store import Store
 
 from .stores import MemoryStore, books
@@ -80,7 +80,7 @@ def test_a_record_that_nobody_can_read_raises_nothing_and_is_counted(monkeypatch
     def fail(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(handler_module, "read_record", fail)
+    monkeypatch.setattr(log_text_module, "read_said", fail)
     handler = StoreHandler(MemoryStore())
     make_logger(handler).info("placed")
     assert handler.stats() == books(1, lost_unencodable=1)

@@ -13,9 +13,11 @@ from tracelog.ship import folder as folder_module
 from tracelog.ship import pipeline as pipeline_module
 from tracelog.ship.folder import DestinationFolder
 from tracelog.ship.pipeline import Batch, Pipeline
-from tracelog.ship.segment import START
+from tracelog.ship.segment import records_at
+from tracelog.ship.segment_files import slots_of
 from tracelog.ship.spool import Loss, Spool
 from tracelog.store.base import Refusal, WriteResult
+from tracelog.store.bulk import Bulk, action
 
 from .stores import (
     adopt_all,
@@ -25,6 +27,8 @@ from .stores import (
     files_below,
     log_documents,
     make_pipeline,
+    numbers_of,
+    record_of,
     write_segment,
 )
 
@@ -46,24 +50,23 @@ def filled(*documents: Document, folder: DestinationFolder | None = None) -> Pip
 def leave(folder: DestinationFolder, *numbers: int) -> Path:
     """Leave records as a process that is gone; return its only segment."""
     process = folder.claim(f"dead-{numbers[0]}")
-    path = process.path / "00000000.seg"
-    write_segment(path, *numbers, spool=numbers[0])
+    path = write_segment(process.path / "00000000.seg", *numbers, spool=numbers[0])
     process.release()
     return path
 
 
 def numbers(batch: Batch) -> list[int]:
     """Return the numbers of the records in a batch."""
-    return [one.record.number for _, one in batch.taken]
+    return numbers_of([one for _, one in batch.taken])
 
 
 def store(pipeline: Pipeline, batch: Batch) -> None:
-    pipeline.settle(batch, WriteResult(len(batch.taken), 0))
+    pipeline.settle(batch, WriteResult(len(batch), 0))
 
 
 def test_a_batch_is_taken_in_the_order_of_the_calls() -> None:
     pipeline = filled(ONE, TWO, THREE)
-    assert pipeline.take().documents == [ONE, TWO, THREE]
+    assert list(pipeline.take().documents) == [ONE, TWO, THREE]
     assert pipeline.stats == books(3, in_spool=3)
 
 
@@ -71,7 +74,7 @@ def test_a_batch_has_a_largest_number_of_documents(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(pipeline_module, "BATCH", 2)
     pipeline = filled(ONE, TWO, THREE)
     first, second = pipeline.take(), pipeline.take()
-    assert [(first.documents, first.is_full), (second.documents, second.is_full)] == [
+    assert [(list(first.documents), first.is_full), (list(second.documents), second.is_full)] == [
         ([ONE, TWO], True),
         ([THREE], False),
     ]
@@ -82,7 +85,7 @@ def test_a_batch_has_a_largest_number_of_bytes_whatever_spools_it_is_from(
 ) -> None:
     leave(folder, 10, 11)
     leave(folder, 20, 21)
-    monkeypatch.setattr(pipeline_module, "BATCH_BYTES", 3 * len(b'{"n":10}'))
+    monkeypatch.setattr(pipeline_module, "BATCH_BYTES", 3 * len(record_of(10)))
     pipeline = filled(Document("", "logs", b'{"n":00}'), folder=folder)
     pipeline.adopt()
     first = pipeline.take()
@@ -107,9 +110,9 @@ def test_what_is_to_be_sent_again_comes_before_what_came_since() -> None:
     pipeline.put(THREE)
     pipeline.put_back(batch)
     batch = pipeline.take()
-    assert batch.documents == [ONE, TWO, THREE]
+    assert list(batch.documents) == [ONE, TWO, THREE]
     pipeline.settle(batch, WriteResult(1, 0, again=[ONE, THREE]))
-    assert pipeline.take().documents == [ONE, THREE]
+    assert list(pipeline.take().documents) == [ONE, THREE]
     assert pipeline.stats == books(3, stored=1, in_spool=2)
 
 
@@ -147,7 +150,7 @@ def test_flushing_is_true_once_all_is_settled_and_ends_the_wait_for_more() -> No
     thread.start()
     assert pipeline.flush(30)
     thread.join(30)
-    assert [batch.documents for batch in batches] == [[ONE]]
+    assert [list(batch.documents) for batch in batches] == [[ONE]]
 
 
 def test_flushing_waits_for_what_came_before_it_and_not_for_what_came_later() -> None:
@@ -160,7 +163,7 @@ def test_flushing_waits_for_what_came_before_it_and_not_for_what_came_later() ->
     batch = pipeline.take()
     pipeline.settle(batch, WriteResult(1, 0, again=[TWO]))
     thread.join(30)
-    assert (flushed, batch.documents, pipeline.stats) == ([True], [ONE, TWO], books(2, stored=1, in_spool=1))
+    assert (flushed, list(batch.documents), pipeline.stats) == ([True], [ONE, TWO], books(2, stored=1, in_spool=1))
 
 
 def test_flushing_is_not_done_while_what_came_later_has_overtaken_what_came_before() -> None:
@@ -192,7 +195,7 @@ def test_closing_without_a_disk_gives_up_what_waits_and_what_comes_after_and_cou
     pipeline.close()
     pipeline.put(THREE)
     assert (pipeline.stats, pipeline.flush(0)) == (books(3, lost_at_close=3), False)
-    assert pipeline.take().documents == []
+    assert list(pipeline.take().documents) == []
 
 
 def test_closing_with_a_disk_leaves_what_waits_and_keeps_what_comes_after(folder: DestinationFolder) -> None:
@@ -202,7 +205,7 @@ def test_closing_with_a_disk_leaves_what_waits_and_keeps_what_comes_after(folder
     assert (pipeline.stats, pipeline.flush(0)) == (books(3, in_spool=3, segment_waits=1), False)
     successor = make_pipeline(folder)
     successor.adopt()
-    assert successor.take().documents == [ONE, TWO]
+    assert list(successor.take().documents) == [ONE, TWO]
     successor.close()
     pipeline.spool.close()
     successor = make_pipeline(folder)
@@ -232,7 +235,7 @@ def test_a_batch_that_fails_after_the_close_is_lost_and_counted_where_it_is_on_n
         pipeline.close()
         end(pipeline, batch)
         assert pipeline.stats == books(2, **{fate: 2})
-        assert pipeline.take().documents == []
+        assert list(pipeline.take().documents) == []
 
 
 def test_a_batch_that_arrives_after_the_close_is_booked(folder: DestinationFolder) -> None:
@@ -309,25 +312,25 @@ def test_what_is_adopted_as_the_pipeline_closes_is_left_for_the_next(folder: Des
 def test_damage_in_what_was_left_is_counted_and_told_and_the_rest_is_sent(folder: DestinationFolder) -> None:
     path = leave(folder, 10, 11, 12)
     content = bytearray(path.read_bytes())
-    content[START + 45] ^= 0xFF
+    content[records_at(3) + len(record_of(10)) + 45] ^= 0xFF
     path.write_bytes(content)
     pipeline = make_pipeline(folder)
     pipeline.adopt()
-    assert pipeline.stats == books(0, adopted=3, in_spool=2, lost_damaged=1)
-    assert list(pipeline.losses()) == [Loss(1, f"{path.parent} was damaged")]
     batch = pipeline.take()
-    assert numbers(batch) == [10, 12]
+    assert (numbers(batch), pipeline.stats) == ([10, 12], books(0, adopted=3, in_spool=2, lost_damaged=1))
     store(pipeline, batch)
     assert pipeline.stats == books(0, adopted=3, stored=2, lost_damaged=1)
+    assert list(pipeline.losses()) == [Loss(1, f"{path.parent} was damaged")]
     assert (list(pipeline.losses()), files_below(folder.path)) == ([], ["about.json"])
     pipeline.close()
 
 
 def test_a_spool_in_which_nothing_can_be_read_any_more_is_counted_and_removed(folder: DestinationFolder) -> None:
     path = leave(folder, 10)
-    path.write_bytes(b"\xff" * (START + 100))
+    path.write_bytes(b"\xff" * 10_000)
     pipeline = make_pipeline(folder)
     pipeline.adopt()
+    assert len(pipeline.take()) == 0
     assert (pipeline.stats, path.parent.exists()) == (books(0, adopted=1, lost_damaged=1), False)
 
 
@@ -336,7 +339,7 @@ def test_what_somebody_deletes_after_it_was_adopted_is_counted(folder: Destinati
     pipeline = make_pipeline(folder)
     pipeline.adopt()
     path.unlink()
-    assert pipeline.take().documents == []
+    assert list(pipeline.take().documents) == []
     assert_balanced(pipeline.stats)
     assert (pipeline.stats, pipeline.flush(0)) == (books(0, adopted=2, lost_damaged=2), True)
     pipeline.close()
@@ -345,11 +348,12 @@ def test_what_somebody_deletes_after_it_was_adopted_is_counted(folder: Destinati
 def test_records_of_ones_own_that_are_damaged_before_they_are_taken_are_counted(folder: DestinationFolder) -> None:
     pipeline = filled(*log_documents(1, 2, 3), folder=folder)
     (path,) = folder.path.glob("*/*.seg")
+    own = action("logs-tracelog.otel-default", ONE.id) + ONE.body
     with path.open("r+b") as file:
-        file.seek(START + 60)
+        file.seek(records_at(slots_of(path)) + len(own) + 20)
         file.write(b"\xff\xff")
     batch = pipeline.take()
-    assert batch.documents == [ONE, THREE]
+    assert list(batch.documents) == [ONE, THREE]
     store(pipeline, batch)
     assert_balanced(pipeline.stats)
     pipeline.close()
@@ -360,5 +364,7 @@ def test_what_the_spool_gave_up_is_told_once() -> None:
     pipeline = make_pipeline(memory=0)
     pipeline.put(ONE)
     pipeline.put(TWO)
-    assert list(pipeline.losses()) == [Loss(2, "the spool was full", ONE, TWO)]
+    assert list(pipeline.losses()) == [
+        Loss(2, "the spool was full", *(Bulk.of([one], Destination()).body for one in (ONE, TWO)))
+    ]
     assert (list(pipeline.losses()), pipeline.stats) == ([], books(2, lost_quota=2))

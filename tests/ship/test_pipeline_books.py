@@ -19,12 +19,13 @@ from tracelog.schema.otel import Destination, Document
 from tracelog.ship import pipeline as pipeline_module
 from tracelog.ship import spool as spool_module
 from tracelog.ship.pipeline import Batch
+from tracelog.ship.segment import buffer_size
 from tracelog.ship.sender import Sender
 from tracelog.store.base import Refusal, WriteResult
 
 from .stores import MemoryStore, assert_balanced, destination_folder, log_documents, make_pipeline, write_segment
 
-BATCH = 4
+BATCH, SEGMENT = 4, 512
 FATES = ("stored", "duplicate", "failed", "refused", "again")
 
 
@@ -32,8 +33,8 @@ FATES = ("stored", "duplicate", "failed", "refused", "again")
 def _small_and_quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline_module, "BATCH", BATCH)
-        patch.setattr(spool_module, "FIRST", 256)
-        patch.setattr(spool_module, "LARGEST", 256)
+        patch.setattr(spool_module, "FIRST", SEGMENT)
+        patch.setattr(spool_module, "LARGEST", SEGMENT)
         patch.setattr("tracelog.ship.sender._pause", lambda attempts, error: 0.0)
         patch.setattr("tracelog.ship.sender.Sender._say", staticmethod(lambda message: None))
         yield
@@ -48,7 +49,7 @@ class PipelineMachine(RuleBasedStateMachine):
         super().__init__()
         self.directory = TemporaryDirectory()
         folder = destination_folder(Path(self.directory.name)) if self.is_on_disk else None
-        self.pipeline = make_pipeline(folder, quota=8 * 4352, memory=4 * 4352)
+        self.pipeline = make_pipeline(folder, quota=8 * buffer_size(SEGMENT), memory=4 * buffer_size(SEGMENT))
         self.again: list[str] = []
         self.waiting: list[str] = []
         self.batches: list[Batch] = []
@@ -68,12 +69,15 @@ class PipelineMachine(RuleBasedStateMachine):
         self.batches.append(self.pipeline.take())
         taken = [document.id for document in self.batches[-1].documents]
         assert len(taken) <= BATCH
-        again, fresh = taken[: len(self.again)], taken[len(self.again) :]
-        assert again == self.again[:BATCH]
+        number = sum(own_id in self.again for own_id in taken)
+        again, fresh = taken[:number], taken[number:]
+        assert again == self.again[:number]
+        assert bool(again) == bool(self.again)
+        assert not fresh or number == len(self.again)
         assert [own_id for own_id in self.waiting if own_id in fresh] == [
             own_id for own_id in fresh if own_id[0] == "d"
         ]
-        self.again = self.again[BATCH:]
+        self.again = self.again[number:]
         self.waiting = [own_id for own_id in self.waiting if own_id not in fresh]
 
     @precondition(lambda self: self.batches)
@@ -86,7 +90,7 @@ class PipelineMachine(RuleBasedStateMachine):
         refused = [Refusal(document, "bad field") for document in met["refused"]]
         counts = len(met["stored"]), len(met["duplicate"])
         self.pipeline.settle(batch, WriteResult(*counts, refused, met["again"], len(met["failed"])))
-        self.done += len(batch.taken) - len(met["again"])
+        self.done += len(batch) - len(met["again"])
         self.send_again([document for document in batch.documents if document in met["again"]])
 
     @precondition(lambda self: self.batches)
@@ -103,8 +107,7 @@ class PipelineMachine(RuleBasedStateMachine):
         assert folder is not None
         spool = next(self.dead)
         process = folder.claim(f"dead-{spool}")
-        path = process.path / "00000000.seg"
-        write_segment(path, *range(records), spool=spool)
+        path = write_segment(process.path / "00000000.seg", *range(records), spool=spool)
         if is_damaged:
             path.write_bytes(path.read_bytes()[:-20])
         process.release()

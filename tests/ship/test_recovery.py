@@ -17,15 +17,24 @@ import pytest
 import tracelog
 from tracelog.ship.drain import AdoptedSpool
 from tracelog.ship.folder import DestinationFolder
-from tracelog.ship.segment import START
+from tracelog.ship.records import SLOT_SIZE
+from tracelog.ship.segment import START, records_at
 from tracelog.store import open_store
 
-from .stores import destination_folder, files_below, open_files, settle_all, write_segment
+from .stores import (
+    destination_folder,
+    files_below,
+    numbers_of,
+    open_files,
+    record_of,
+    settle_all,
+    singly,
+    write_segment,
+)
 
-RECORD = 40
-"""How many bytes the record of `{"n":0}` takes."""
-TEXT = 39
-"""How many of them are no zeros behind it."""
+RECORD = len(record_of(0))
+RECORDS = records_at(3)
+"""Where the records of a segment of three begin."""
 
 
 @pytest.fixture
@@ -47,8 +56,12 @@ def adopt(folder: DestinationFolder) -> AdoptedSpool:
     return AdoptedSpool(process)
 
 
-def numbers(drain: AdoptedSpool, most: int = 1000) -> list[int]:
-    return [one.record.number for one in drain.take(most, 10**9)]
+def numbers(drain: AdoptedSpool) -> list[int]:
+    """Take all records, and return their numbers."""
+    found = []
+    while taken := drain.take(1000, 10**9):
+        found += numbers_of(taken)
+    return found
 
 
 def test_records_come_in_the_order_of_their_numbers_whatever_the_names_of_their_segments(
@@ -64,7 +77,7 @@ def test_a_spool_that_is_sent_is_deleted_segment_by_segment_and_then_as_a_whole(
     process = leave(folder, a=[0, 1], b=[2, 3])
     adopted = adopt(folder)
     adopted.settle(adopted.take(3, 10**9))
-    assert (files_below(process), adopted.waiting) == (["b.seg", "lock"], 1)
+    assert (files_below(process), adopted.waiting) == (["b-2.seg", "lock"], 1)
     settle_all(adopted)
     adopted.close()
     assert (adopted.waiting, process.exists()) == (0, False)
@@ -74,8 +87,8 @@ def test_what_was_sent_before_the_successor_died_too_is_not_sent_again(folder: D
     leave(folder, a=[0, 1, 2, 3])
     for expected in ([0, 1, 2, 3], [2, 3]):
         adopted = adopt(folder)
-        taken = adopted.take(1000, 10**9)
-        assert [one.record.number for one in taken] == expected
+        taken = singly(adopted.take(1000, 10**9))
+        assert numbers_of(taken) == expected
         adopted.settle(taken[:2])
         adopted.close()
     assert files_below(folder.path) == ["about.json"]
@@ -89,7 +102,7 @@ def test_a_segment_without_records_is_removed_and_one_that_cannot_be_opened_is_l
     adopted = adopt(folder)
     assert (numbers(adopted), adopted.waiting) == ([0], 1)
     adopted.close()
-    assert files_below(process) == ["b.seg", "c.seg", "lock"]
+    assert files_below(process) == ["b-1.seg", "c.seg", "lock"]
 
 
 def test_adopting_much_keeps_neither_bytes_nor_files_open(folder: DestinationFolder) -> None:
@@ -99,14 +112,14 @@ def test_adopting_much_keeps_neither_bytes_nor_files_open(folder: DestinationFol
     adopted = [AdoptedSpool(process) for process in folder.abandoned()]
     assert len(open_files() - before) == 3  # the locks
     assert sum(len(segment.buffer) for one in adopted for segment in one._found) == 0
-    assert [one.take(1, 10**9)[0].record.number for one in adopted] == [0, 0, 0]
-    assert sum(len(segment.buffer) > 0 for one in adopted for segment in one._found) == 3
+    assert [numbers_of(one.take(1, 10**9)) for one in adopted] == [[0], [0], [0]]
+    assert sum(len(segment.buffer) for one in adopted for segment in one._found) == 0
     for one in adopted:
         one.close()
     assert open_files() == before
 
 
-LENGTH = START + 3 * RECORD
+LENGTH = RECORDS + 3 * RECORD
 every = partial(pytest.param, marks=[pytest.mark.slow, pytest.mark.timeout(600)])
 
 
@@ -117,12 +130,13 @@ def test_a_segment_that_is_cut_anywhere_has_the_records_that_are_whole(
     folder: DestinationFolder, lengths: range
 ) -> None:
     process = leave(folder, a=[0, 1, 2])
-    content = (process / "a.seg").read_bytes()
+    content = (process / "a-3.seg").read_bytes()
     for length in lengths:
         adopted = adopt_with(process, content[:length])
-        whole = [number for number in range(3) if START + number * RECORD + TEXT <= length]
-        is_seen = 0 < length < START or (length > START and (length - START) % RECORD in range(1, TEXT))
-        assert (numbers(adopted), adopted.damaged) == (whole, int(is_seen)), length
+        whole = [number for number in range(3) if RECORDS + (number + 1) * RECORD <= length]
+        slots = min(max(length - START, 0) // SLOT_SIZE, 3)
+        lost = slots - len(whole) + (0 < length < RECORDS)  # of what had a slot that is gone, nobody knows how many
+        assert (numbers(adopted), adopted.damaged) == (whole, lost), length
         adopted.close()
 
 
@@ -134,13 +148,16 @@ def test_a_flipped_byte_costs_the_record_that_it_is_in_and_none_where_it_is_in_n
     folder: DestinationFolder, places: range, change: int
 ) -> None:
     process = leave(folder, a=[0, 1, 2])
-    content = (process / "a.seg").read_bytes()
+    content = (process / "a-3.seg").read_bytes()
     for place in places:
         damaged = bytearray(content)
         damaged[place] ^= change
         adopted = adopt_with(process, bytes(damaged))
-        number, within = divmod(place - START, RECORD)
-        left = [other for other in range(3) if other != number or within >= TEXT]
+        number, within = divmod(place - START, SLOT_SIZE)
+        costs = within < SLOT_SIZE - 2  # its weight and whether it was sent are nobody's loss
+        if place >= RECORDS:
+            number, costs = (place - RECORDS) // RECORD, True
+        left = [other for other in range(3) if other != number or not costs]
         assert (numbers(adopted), adopted.damaged, adopted.adopted) == (left, 3 - len(left), 3), place
         adopted.close()
 
@@ -149,7 +166,7 @@ def adopt_with(process: Path, content: bytes) -> AdoptedSpool:
     """Adopt the folder of a process that has left one segment."""
     process.mkdir(exist_ok=True)
     (process / "lock").touch()
-    (process / "a.seg").write_bytes(content)
+    (process / "a-3.seg").write_bytes(content)
     (found,) = DestinationFolder.all(process.parents[1])
     return adopt(found)
 
@@ -159,7 +176,7 @@ def test_garbage_in_place_of_a_segment_is_one_loss_and_keeps_nothing_from_starti
     folder: DestinationFolder, size: int
 ) -> None:
     process = leave(folder, a=[0], b=[1])
-    (process / "a.seg").write_bytes(random.Random(size).randbytes(size))
+    (process / "a-1.seg").write_bytes(random.Random(size).randbytes(size))
     adopted = adopt(folder)
     assert (numbers(adopted), adopted.damaged) == ([1], int(size > 0))
     settle_all(adopted)

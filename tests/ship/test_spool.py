@@ -14,16 +14,30 @@ from typing import Any
 
 import pytest
 
-from tracelog.schema.otel import LOGS, Document
+from tracelog.schema.otel import LOGS, TRACES, Destination, Document
 from tracelog.ship import folder as folder_module
 from tracelog.ship import segment as segment_module
 from tracelog.ship import spool as spool_module
 from tracelog.ship.folder import DestinationFolder
-from tracelog.ship.records import encode_record, record_id
-from tracelog.ship.segment import START, MappedSegment
+from tracelog.ship.segment import buffer_size
+from tracelog.ship.segment_files import MappedSegment, slots_of
 from tracelog.ship.spool import Books, Spool
+from tracelog.store.bulk import action
 
-from .stores import adopt_all, bodies, destination_folder, files_below, fill, open_files, padded, settle_all
+from .stores import (
+    PADDED,
+    adopt_all,
+    bodies,
+    destination_folder,
+    documents,
+    files_below,
+    fill,
+    open_files,
+    padded,
+    record_of,
+    settle_all,
+    singly,
+)
 
 PER_SEGMENT = 4
 """How many `padded` documents a small segment has room for."""
@@ -57,7 +71,12 @@ def take(spool: Spool, most: int = 1000) -> list[int]:
 
 def segments(folder: DestinationFolder) -> list[int]:
     """Return how many bytes of records each segment on disk has room for, in order."""
-    return [path.stat().st_size - START for path in sorted(folder.path.glob("*/*.seg"))]
+    found = [path.stat().st_size for path in sorted(folder.path.glob("*/*.seg"))]
+    return [size - buffer_size(0) - 16 * (slots - 1) for size, slots in zip(found, slots_in(folder), strict=True)]
+
+
+def slots_in(folder: DestinationFolder) -> list[int]:
+    return [slots_of(path) for path in sorted(folder.path.glob("*/*.seg"))]
 
 
 def test_what_is_appended_is_taken_in_order_whatever_segment_it_is_in(make: MakeSpool) -> None:
@@ -72,10 +91,14 @@ def test_what_is_appended_is_taken_in_order_whatever_segment_it_is_in(make: Make
 
 def test_a_document_without_an_id_gets_one_by_its_place_and_one_with_an_id_keeps_it(make: MakeSpool) -> None:
     spool = make()
-    for document_id in ("", "own", ""):
-        spool.append(Document(document_id, LOGS, b"{}"))
-    ids = [one.record.document.id for one in spool.take(9, 10**9)]
-    assert ids == [record_id(spool.id, 0), "own", record_id(spool.id, 2)]
+    for own in (None, action("traces-shop.otel-default", "own"), None):
+        spool.append(b"{}", 0, own)
+    found = documents(spool.take(9, 10**9))
+    assert found == [
+        Document(f"{spool.id:016x}-000000000000", LOGS, b"{}"),
+        Document("own", TRACES, b"{}"),
+        Document(f"{spool.id:016x}-000000000002", LOGS, b"{}"),
+    ]
     spool.close()
 
 
@@ -89,18 +112,25 @@ def test_no_two_spools_make_the_same_ids() -> None:
 def test_a_batch_is_bounded_across_segments_unless_one_document_alone_has_more(make: MakeSpool) -> None:
     spool = make()
     fill(spool, *range(PER_SEGMENT))
-    spool.append(Document("", LOGS, b"9".ljust(100_000)))
-    size = len(padded(0).body)
-    assert bodies(spool.take(9, 3 * size)) == [0, 1, 2]
-    assert bodies(spool.take(9, 3 * size)) == [3]
-    assert bodies(spool.take(9, 3 * size)) == [9]
+    spool.append(b"9".ljust(100_000))
+    assert bodies(spool.take(9, 3 * PADDED)) == [0, 1, 2]
+    assert bodies(spool.take(9, 3 * PADDED)) == [3]
+    assert bodies(spool.take(9, 3 * PADDED)) == [9]
+    spool.close()
+
+
+def test_a_record_goes_where_its_destination_says(folder: DestinationFolder) -> None:
+    spool = Spool(folder, destination=Destination("shop", "50%"))
+    spool.append(b"{}")
+    (taken,) = spool.take(9, 10**9)
+    assert taken.body == b'{"create":{"_index":"logs-shop.otel-50%%","_id":"%016x-000000000000"}}\n{}\n' % spool.id
     spool.close()
 
 
 def test_what_is_settled_is_deleted_segment_by_segment_in_whatever_order(folder: DestinationFolder) -> None:
     spool = Spool(folder)
     fill(spool, *range(3 * PER_SEGMENT))
-    taken = spool.take(100, 10**9)
+    taken = singly(spool.take(100, 10**9))
     spool.settle(taken[PER_SEGMENT:])
     assert (len(segments(folder)), spool.waiting, spool.oldest()) == (2, 4, 0)
     spool.settle(taken[:PER_SEGMENT])
@@ -112,7 +142,7 @@ def test_what_is_settled_is_deleted_segment_by_segment_in_whatever_order(folder:
 def test_the_oldest_that_is_not_settled_is_known_by_its_number(make: MakeSpool) -> None:
     spool = make()
     fill(spool, *range(6))
-    taken = spool.take(3, 10**9)
+    taken = singly(spool.take(3, 10**9))
     assert spool.oldest() == 0
     spool.settle([taken[0], taken[2]])
     assert spool.oldest() == 1
@@ -127,10 +157,10 @@ def test_segments_grow_and_a_document_that_is_too_large_has_one_of_its_own(
     monkeypatch.setattr(spool_module, "LARGEST", 20_000)
     spool = Spool(folder)
     fill(spool, *range(4 + 16 + 20))
-    large = Document("", LOGS, b"7".ljust(20_000_000))
+    large = b"7".ljust(20_000_000)
     spool.append(large)
     fill(spool, 8)
-    assert segments(folder) == [4096, 16384, 20_000, 20_000_032, 20_000]
+    assert segments(folder) == [4096, 16384, 20_000, len(record_of(0, large)), 20_000]
     assert take(spool) == [*range(40), 7, 8]
     spool.close()
 
@@ -140,15 +170,15 @@ def test_a_segment_is_prepared_when_a_quarter_of_the_one_before_is_used_and_then
 ) -> None:
     woken: list[int] = []
     spool = Spool(folder, wake=lambda: woken.append(spool.emitted))
-    fill(spool, 0, 1)
+    fill(spool, 0)
     spool.prepare()
     assert (woken, segments(folder)) == ([], [4096])
-    fill(spool, 2)
+    fill(spool, 1)
     spool.prepare()
-    assert (woken, segments(folder)) == ([3], [4096] * 3)
-    fill(spool, *range(3, 3 * PER_SEGMENT))
+    assert (woken, segments(folder)) == ([2], [4096] * 3)
+    fill(spool, *range(2, 3 * PER_SEGMENT))
     spool.prepare()
-    assert (woken, spool.segment_waits, take(spool)) == ([3, 7, 11], 0, list(range(3 * PER_SEGMENT)))
+    assert (woken, spool.segment_waits, take(spool)) == ([2, 6, 10], 0, list(range(3 * PER_SEGMENT)))
     spool.close()
     assert len(segments(folder)) == 3
 
@@ -164,9 +194,9 @@ def test_a_segment_that_is_ready_and_too_small_waits_for_what_fits(folder: Desti
     spool = Spool(folder)
     fill(spool, 0, 1, 2)
     spool.prepare()
-    spool.append(Document("", LOGS, b"9".ljust(10_000)))
+    spool.append(b"9".ljust(10_000))
     fill(spool, 3)
-    assert segments(folder) == [4096, 4096, 4096, 10_032]
+    assert segments(folder) == [4096, 4096, 4096, len(record_of(0, bytes(10_000)))]
     assert take(spool) == [0, 1, 2, 9, 3]
     spool.close()
 
@@ -285,7 +315,7 @@ def test_a_spool_that_is_closed_and_used_again_never_makes_an_id_twice(make: Mak
     spool, seen = make(), []
     for _ in range(3):
         fill(spool, 0, 1)
-        seen += [one.record.document.id for one in settle_all(spool)]
+        seen += [document.id for document in documents(settle_all(spool))]
         spool.close()
     assert len(set(seen)) == 6
 
@@ -302,15 +332,16 @@ def test_what_was_on_its_way_at_the_close_can_be_settled_after_it(make: MakeSpoo
 def test_an_append_in_the_middle_of_an_append_comes_behind_it(make: MakeSpool, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = make()
 
-    def interrupted(*arguments: Any) -> bytes:
-        """Encode, and run a handler, as the interpreter may between any two steps."""
+    def interrupted(*arguments: Any) -> None:
+        """Write, and run a handler, as the interpreter may between any two steps."""
         if len(nested) < 3:
             nested.append(len(nested) + 1)
             fill(spool, nested[-1])
-        return encode_record(*arguments)
+        write_slot(*arguments)
 
     nested: list[int] = []
-    monkeypatch.setattr(spool_module, "encode_record", interrupted)
+    write_slot = segment_module._write_slot
+    monkeypatch.setattr(segment_module, "_write_slot", interrupted)
     fill(spool, 0)
     assert (take(spool), spool.emitted) == ([0, 1, 2, 3], 4)
     spool.close()
@@ -319,13 +350,13 @@ def test_an_append_in_the_middle_of_an_append_comes_behind_it(make: MakeSpool, m
 def test_what_a_signal_handler_logs_before_it_raises_is_kept(make: MakeSpool, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = make()
 
-    def leave(*_: object) -> bytes:
+    def leave(*_: object) -> None:
         monkeypatch.undo()
         monkeypatch.setattr(spool_module, "LARGEST", 4096)
         fill(spool, 9)
         raise SystemExit
 
-    monkeypatch.setattr(spool_module, "encode_record", leave)
+    monkeypatch.setattr(segment_module, "_write_slot", leave)
     with pytest.raises(SystemExit):
         fill(spool, 0)
     assert (take(spool), spool.emitted) == ([9], 1)
@@ -363,7 +394,7 @@ def test_an_append_that_is_interrupted_anywhere_costs_no_other_record_and_no_num
             sys.setprofile(None)
         fill(spool, *range(before, before + 2))
         taken = settle_all(spool)
-        ids = [one.record.document.id for one in taken]
+        ids = [document.id for document in documents(taken)]
         assert [body for body in bodies(taken) if body != 99] == list(range(before + 2)), step
         assert (len(set(ids)), len(ids) <= before + 3, spool.books().waiting) == (len(ids), True, 0), step
         assert (spool.emitted, spool.lost, spool.damaged) == (len(ids), 0, 0), step
@@ -377,14 +408,15 @@ def test_an_append_that_is_interrupted_anywhere_costs_no_other_record_and_no_num
 def test_a_close_in_the_middle_of_an_append_ends_and_costs_no_other_record(
     folder: DestinationFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def close_and_encode(*arguments: Any) -> bytes:
+    def close_and_write(*arguments: Any) -> None:
         spool.close()
-        return encode_record(*arguments)
+        write_slot(*arguments)
 
+    write_slot = segment_module._write_slot
     spool = Spool(folder)
     fill(spool, 0, 1)
-    monkeypatch.setattr(spool_module, "encode_record", close_and_encode)
-    with pytest.raises(ValueError, match="closed"):
+    monkeypatch.setattr(segment_module, "_write_slot", close_and_write)
+    with pytest.raises((TypeError, ValueError), match="mmap"):
         fill(spool, 2)
     monkeypatch.undo()
     assert (spool.emitted, adopt_all(folder)) == (2, [0, 1])

@@ -13,16 +13,26 @@ from typing import NoReturn
 
 import pytest
 
-from tracelog.schema.otel import LOGS, Document
 from tracelog.ship import folder as folder_module
 from tracelog.ship import spool as spool_module
 from tracelog.ship.folder import DestinationFolder
-from tracelog.ship.segment import WrittenSegment
-from tracelog.ship.spool import Books, Loss, Spool
+from tracelog.ship.segment import buffer_size
+from tracelog.ship.segment_files import WrittenSegment
+from tracelog.ship.spool import Books, Spool
+from tracelog.store.bulk import decode_record
 
-from .stores import adopt_all, bodies, destination_folder, files_below, fill, open_files, padded, settle_all
+from .stores import (
+    adopt_all,
+    bodies,
+    destination_folder,
+    files_below,
+    fill,
+    open_files,
+    padded,
+    settle_all,
+)
 
-FILE = 8192
+FILE = buffer_size(4096)
 """How many bytes a small segment takes; four `padded` documents fit in."""
 FULL = "the spool was full"
 
@@ -92,7 +102,7 @@ def test_when_disk_and_memory_are_full_the_oldest_is_given_up_and_counted(folder
     fill(spool, *range(17, 24))
     assert spool.books() == Books(emitted=24, waiting=16, lost=8, segment_waits=5)
     assert [(loss.records, loss.reason) for loss in spool.losses] == [(8, FULL)]
-    assert [int(document.body) for document in spool.losses[0][2:] if document] == [0, 7]
+    assert [int(decode_record(record).body) for record in spool.losses[0][2:] if record] == [0, 7]
     assert waiting(spool) == list(range(8, 24))
     spool.close()
 
@@ -129,7 +139,11 @@ def test_what_is_on_its_way_is_not_given_up_and_then_the_newest_is_lost(folder: 
     taken = spool.take(2, 10**9)
     fill(spool, 4, 5)
     assert spool.books() == Books(emitted=6, waiting=4, lost=2, segment_waits=2)
-    assert spool.losses.pop() == Loss(2, FULL, padded(4), padded(5))
+    lost = spool.losses.pop()
+    assert (lost[:2], [decode_record(record).body for record in lost[2:] if record]) == (
+        (2, FULL),
+        [padded(4), padded(5)],
+    )
     spool.settle(taken + spool.take(9, 10**9))
     fill(spool, 6)
     assert (bodies(settle_all(spool)), spool.is_durable, spool.books().lost) == ([6], True, 2)
@@ -138,7 +152,7 @@ def test_what_is_on_its_way_is_not_given_up_and_then_the_newest_is_lost(folder: 
 
 def test_a_document_that_has_no_room_anywhere_is_lost_and_counted(folder: DestinationFolder) -> None:
     spool = Spool(folder, quota=2 * FILE, memory=2 * FILE)
-    spool.append(Document("", LOGS, b"1".ljust(10 * FILE)))
+    spool.append(b"1".ljust(10 * FILE))
     fill(spool, 2)
     assert (spool.books(), waiting(spool)) == (Books(2, 1, 1, 1), [2])
     spool.close()
@@ -258,9 +272,9 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_really_full_costs_nothing_until_memory_is_full_too(tiny_disk: Path) -> None:
     folder = destination_folder(tiny_disk)
     spool = Spool(folder, memory=4 * FILE)
-    fill(spool, *range(40))
+    fill(spool, *range(32))
     assert (spool.books().lost, spool.is_durable) == (0, False)
-    fill(spool, *range(40, 80))
+    fill(spool, *range(32, 80))
     books = spool.books()
     assert (books.lost > 0, books.emitted - books.lost) == (True, books.waiting)
     assert bodies(settle_all(spool)) == list(range(books.lost, 80))
@@ -363,7 +377,7 @@ def test_a_segment_that_cannot_be_read_for_now_is_sent_later(
         raise OSError(errno.EMFILE, "Too many open files")
 
     with monkeypatch.context() as patch:
-        patch.setattr("tracelog.ship.segment._read", fail)
+        patch.setattr(os, "pread", fail)
         assert waiting(spool) == [4]
         assert (spool.oldest(), spool.books().waiting) == (0, 5)
     assert waiting(spool) == [0, 1, 2, 3]

@@ -16,15 +16,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from tracelog.schema.otel import LOGS, Document
 from tracelog.ship import folder as folder_module
 from tracelog.ship import spool as spool_module
-from tracelog.ship.drain import AdoptedSpool, Taken
-from tracelog.ship.records import Record, read_records
-from tracelog.ship.segment import START, MemorySegment, WrittenSegment
+from tracelog.ship.drain import AdoptedSpool
+from tracelog.ship.records import MAGIC, SLOT, SLOT_SIZE, checksum
+from tracelog.ship.segment import START, MemorySegment, Taken
+from tracelog.ship.segment_files import WrittenSegment
 from tracelog.ship.spool import Spool
+from tracelog.store.bulk import action, decode_record
 
-from .stores import destination_folder
+from .stores import bodies, destination_folder, singly
 
 PAGE = 4096
 SIZES = (0, 40, 900, 6000, 30_000)
@@ -36,12 +37,23 @@ def _small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool_module, "LARGEST", 4 * PAGE)
 
 
-def body(record: Record) -> int:
-    return int(record.document.body)
+def body(record: bytes) -> int:
+    return int(decode_record(record).body)
 
 
-def records_in(segment: MemorySegment) -> list[Record]:
-    return [found for found in read_records(segment._bytes(), START, segment.end) if isinstance(found, Record)]
+def records_in(content: bytes | bytearray, slots: int) -> dict[int, int]:
+    """Return the sound records in the bytes of a segment: which number each has, by its slot."""
+    found = {}
+    for slot in range(slots):
+        offset, length, crc, magic, _, _ = SLOT.unpack_from(content, START + slot * SLOT_SIZE)
+        record = bytes(content[offset : offset + length])
+        if magic == MAGIC and len(record) == length and checksum(record) == crc:
+            found[slot] = body(record)
+    return found
+
+
+def is_settled(content: bytes | bytearray, slot: int) -> bool:
+    return content[START + slot * SLOT_SIZE + SLOT_SIZE - 1] == 0xA5
 
 
 class SpoolMachine(RuleBasedStateMachine):
@@ -56,11 +68,11 @@ class SpoolMachine(RuleBasedStateMachine):
         self.cuts = 0
         self.must: set[int] = set()
         self.may: set[int] = set()
-        self.adopted: dict[AdoptedSpool, set[int]] = {}
+        self.adopted: list[AdoptedSpool] = []
         self.begin()
 
     def begin(self) -> None:
-        self.spool = Spool(self.folder, quota=40 * PAGE, memory=6 * PAGE)
+        self.spool = Spool(self.folder, quota=40 * PAGE, memory=7 * PAGE)
         self.spool.id = next(self.ids)  # not random, for folders are adopted in the order of their names
         self.waiting: list[int] = []
         self.taken: list[Taken] = []
@@ -72,24 +84,24 @@ class SpoolMachine(RuleBasedStateMachine):
     def append(self, sizes: Sequence[int], weight: int, has_id: bool) -> None:
         for size in sizes:
             number, self.made = self.made, self.made + 1
-            own_id = f"own-{number}" if has_id else ""
-            self.spool.append(Document(own_id, LOGS, b"%d" % number + b" " * size), weight)
+            own = action("traces-shop.otel-default", f"own-{number}") if has_id else None
+            self.spool.append(b"%d" % number + b" " * size, weight, own)
             self.waiting.append(number)
             self.emitted += 1
         self.forget_what_was_given_up()
 
     def forget_what_was_given_up(self) -> None:
         """Take out of the model what is not in the spool any more; the spool counts it."""
-        held = {body(record) for segment in self.spool._segments for record in segment.waiting()}
+        held = {body(record) for segment in self.spool._segments for _, record in segment.waiting()}
         self.waiting = [number for number in self.waiting if number in held]
 
     @precondition(lambda self: self.waiting)
     @rule(most=st.integers(1, 30), most_bytes=st.sampled_from((1, 2000, 10**9)))
     def take(self, most: int, most_bytes: int) -> None:
-        taken = self.spool.take(most, most_bytes)
-        found = [body(one.record) for one in taken]
+        taken = singly(self.spool.take(most, most_bytes))
+        found = bodies(taken)
         assert 0 < len(found) <= most
-        assert len(found) == 1 or sum(len(one.record.document.body) for one in taken) <= most_bytes
+        assert len(found) == 1 or sum(len(one.body) for one in taken) <= most_bytes
         assert found == self.waiting[: len(found)]
         self.taken += taken
         self.waiting = self.waiting[len(found) :]
@@ -97,7 +109,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.taken)
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:
-        chosen = data.draw(st.lists(st.sampled_from(self.taken), unique_by=lambda one: body(one.record)))
+        chosen = data.draw(st.lists(st.sampled_from(self.taken), unique_by=lambda one: body(one.body)))
         self.spool.settle(chosen)
         self.settled += len(chosen)
         self.taken = [one for one in self.taken if one not in chosen]
@@ -114,7 +126,7 @@ class SpoolMachine(RuleBasedStateMachine):
     def close(self) -> None:
         segments = [segment for segment in self.spool._segments if segment.is_durable]
         in_memory = sum(not one.segment.is_durable for one in self.taken)
-        self.note_left(segments, self.open_records())
+        self.note_left(segments)
         lost = self.spool.close()
         assert lost == len(self.waiting) + len(self.taken) - in_memory - len(self.must & self.open_records())
         self.begin()
@@ -127,61 +139,71 @@ class SpoolMachine(RuleBasedStateMachine):
             if not segment.is_durable or segment.path is None:
                 continue
             content = bytearray(segment.path.read_bytes())
-            copied = segment._written if isinstance(segment, WrittenSegment) else segment.end
-            for start, end in data.draw(lost_ranges(kind, segment.persisted, copied)):
-                content[start:end] = bytes(end - start)
-                self.cuts += 1
+            copied = segment._written[0] if isinstance(segment, WrittenSegment) else segment.count
+            if kind == "kill":
+                assert set(records_in(content, segment.slots)) == set(range(copied))
+            else:
+                self.cut(data, kind, content, range(segment.persisted, copied))
             left[segment.path] = content
-            whole = {body(found) for found in read_records(content, START, copied) if isinstance(found, Record)}
-            self.must |= whole & unsettled
-            self.may |= whole
-            for record in records_in(segment):
-                if kind == "kill" and record.end <= copied:
-                    assert body(record) in whole
+            whole = records_in(content, segment.slots)
+            self.must |= set(whole.values()) & unsettled
+            self.may |= {number for slot, number in whole.items() if not is_settled(content, slot)}
         self.spool.begin()
         for path, content in left.items():
             path.write_bytes(content)
         self.begin()
+
+    def cut(self, data: st.DataObject, kind: str, content: bytearray, unsynced: range) -> None:
+        """Lose of a segment what was not synced: some slots, some records, and perhaps what was said to be settled."""
+        self.cuts += len(unsynced)
+        extents = [SLOT.unpack_from(content, START + slot * SLOT_SIZE)[:2] for slot in unsynced]
+        if extents:
+            slots = START + unsynced.start * SLOT_SIZE, START + unsynced.stop * SLOT_SIZE
+            for start, end in (slots, (extents[0][0], sum(extents[-1]))):
+                for lost_from, lost_to in data.draw(lost_ranges(kind, start, end)):
+                    content[lost_from:lost_to] = bytes(lost_to - lost_from)
+        if data.draw(st.booleans()):
+            settled_at = range(START + SLOT_SIZE - 1, START + unsynced.stop * SLOT_SIZE, SLOT_SIZE)
+            content[settled_at.start : settled_at.stop : SLOT_SIZE] = bytes(len(settled_at))
 
     @rule()
     def adopt(self) -> None:
         for process in self.folder.abandoned():
             adopted = AdoptedSpool(process)
             assert adopted.adopted == adopted.waiting + adopted.damaged
-            assert adopted.damaged <= self.cuts
-            self.adopted[adopted] = {body(record) for segment in adopted._segments for record in segment.waiting()}
+            self.adopted.append(adopted)
 
     @precondition(lambda self: self.adopted)
     @rule(data=st.data(), most=st.integers(1, 20))
     def send_adopted(self, data: st.DataObject, most: int) -> None:
-        adopted = data.draw(st.sampled_from(list(self.adopted)))
-        taken = adopted.take(most, 10**9)
-        numbers = [one.record.number for one in taken]
+        adopted = data.draw(st.sampled_from(self.adopted))
+        taken = singly(adopted.take(most, 10**9))
+        numbers = bodies(taken)
         assert numbers == sorted(set(numbers))
-        assert {body(one.record) for one in taken} <= self.may
+        assert set(numbers) <= self.may
+        assert adopted.damaged <= self.cuts
         settled = [one for one in taken if data.draw(st.booleans())]
         adopted.settle(settled)
-        self.must -= {body(one.record) for one in settled}
-        self.adopted[adopted] -= {body(one.record) for one in settled}
+        self.must -= set(bodies(settled))
+        self.may -= set(bodies(settled))
 
     @precondition(lambda self: self.adopted)
     @rule(data=st.data())
     def close_adopted(self, data: st.DataObject) -> None:
-        adopted = data.draw(st.sampled_from(list(self.adopted)))
-        self.note_left(adopted._segments, self.adopted.pop(adopted))
+        adopted = data.draw(st.sampled_from(self.adopted))
+        self.adopted.remove(adopted)
         adopted.close()
 
     def open_records(self) -> set[int]:
-        return {*self.waiting, *(body(one.record) for one in self.taken)}
+        return {*self.waiting, *bodies(self.taken)}
 
-    def note_left(self, segments: Sequence[MemorySegment], unsettled: set[int]) -> None:
-        """Note what a clean close leaves: all that is not settled, and what was settled behind it, nothing before."""
+    def note_left(self, segments: Sequence[MemorySegment]) -> None:
+        """Note what a clean close leaves: what is not settled, and nothing else."""
         for segment in segments:
-            held = [body(record) for record in records_in(segment)]
-            first = next((index for index, number in enumerate(held) if number in unsettled), len(held))
-            self.may -= set(held[:first])
-            self.may |= set(held[first:])
-            self.must |= set(held) & unsettled
+            held = records_in(segment._read(0, segment.size), segment.count)
+            unsettled = {number for slot, number in held.items() if not segment._is_settled[slot]}
+            self.must |= unsettled
+            self.may |= unsettled
 
     @invariant()
     def the_books_balance(self) -> None:
@@ -197,7 +219,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def disk_and_memory_are_bounded(self) -> None:
-        assert sum(one.size for one in self.spool._segments if not one.is_durable) <= 6 * PAGE
+        assert sum(one.size for one in self.spool._segments if not one.is_durable) <= 7 * PAGE
 
     def teardown(self) -> None:
         try:
@@ -208,30 +230,27 @@ class SpoolMachine(RuleBasedStateMachine):
     def hold_against_the_model(self) -> None:
         """Let one last process find what is left."""
         self.close()
-        for adopted, unsettled in self.adopted.items():
-            self.note_left(adopted._segments, unsettled)
+        for adopted in self.adopted:
             adopted.close()
         found: list[int] = []
         for process in self.folder.abandoned():
             adopted = AdoptedSpool(process)
             while taken := adopted.take(7, 10**9):
-                found += [body(one.record) for one in taken]
+                found += bodies(taken)
                 adopted.settle(taken)
             adopted.close()
         assert len(found) == len(set(found))
-        assert self.must <= set(found) <= self.must | self.may
+        assert self.must <= set(found) <= self.may
         assert self.folder.processes() == []
 
 
 @st.composite
-def lost_ranges(draw: st.DrawFn, kind: str, synced: int, copied: int) -> list[tuple[int, int]]:
-    """Draw which bytes of a file are zeros after a crash, none of them synced."""
-    if kind == "kill" or synced >= copied:
-        return []
+def lost_ranges(draw: st.DrawFn, kind: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Draw which bytes between two offsets of a file are zeros after a power cut."""
     if kind == "prefix":
-        return [(draw(st.integers(synced // 8, copied // 8)) * 8, copied)]
-    pages = [(max(start, synced), min(start + PAGE, copied)) for start in range(START, copied, PAGE)]
-    return [page for page in pages if page[0] < page[1] and draw(st.booleans())]
+        return [(draw(st.integers(start, end)), end)]
+    pages = [(max(page, start), min(page + PAGE, end)) for page in range(start // PAGE * PAGE, end, PAGE)]
+    return [page for page in pages if draw(st.booleans())]
 
 
 @pytest.mark.parametrize("examples", [40, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])

@@ -257,7 +257,7 @@ def test_what_elasticsearch_will_not_take_is_refused_alone_and_in_its_words(
 def test_a_batch_larger_than_a_bulk_may_be_is_parted(
     elasticsearch_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracelog.store.elasticsearch_bulk.LARGEST", 1000)
+    monkeypatch.setattr("tracelog.store.elasticsearch_writing._LARGEST", 1000)
     lines = [make_line(n, "a", at=n) for n in range(10)]
     with open_store(elasticsearch_url, namespace=namespace) as store:
         keep(store, *lines)

@@ -41,12 +41,20 @@ Said = tuple[Any, dict[str, Any], "ExceptionInfo | None"]
 
 
 def read_record(
-    record: logging.LogRecord, resource: Mapping[str, Any], record_id: str = "", *, now: int | None = None
+    record: logging.LogRecord,
+    resource: Mapping[str, Any],
+    record_id: str = "",
+    *,
+    now: int | None = None,
+    said: Said | None = None,
 ) -> LogEntry:
-    """Return what a record says, under the resource of the process that logged it. `now`: when it is read, ns."""
+    """Return a record as an entry, under the resource of the process that logged it.
+
+    `now`: when it is read, ns; `said`: what it says, where that is known already.
+    """
     stamp = stamp_of(record)
     own_ids = stamp.texts if stamp else (None, None, None)
-    body, attributes, exception = read_said(record, stamp)
+    body, attributes, exception = read_said(record, stamp) if said is None else said
     event = getattr(record, EVENT, None)
     created = time_of(record)
     if record.pathname:

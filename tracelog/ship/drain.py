@@ -7,18 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from contextlib import suppress
 
 from tracelog.ship.folder import ProcessFolder
-from tracelog.ship.records import Record
-from tracelog.ship.segment import MemorySegment
-
-
-class Taken(NamedTuple):
-    """A record on its way to the store, and the segment that keeps it until it has arrived."""
-
-    segment: MemorySegment
-    record: Record
+from tracelog.ship.segment import MemorySegment, Taken
 
 
 class Drain:
@@ -27,33 +19,31 @@ class Drain:
     def __init__(self, segments: Iterable[MemorySegment] = ()) -> None:
         self._segments = list(segments)
         self._taking = threading.RLock()  # reentrant: a signal handler may flush in the middle of a flush
-        self.damaged = 0
-        """How many places in it were no record any more."""
+        self._damaged = 0
 
     def take(self, most: int, most_bytes: int) -> list[Taken]:
         """Return the next records, in order: at most so many, and so many bytes unless one alone has more."""
         taken: list[Taken] = []
-        room = most_bytes
         with self._taking:
             for segment in tuple(self._segments):
-                try:
-                    found = segment.take(most - len(taken), room, one_at_least=not taken)
-                except OSError:
-                    continue  # it cannot be read now, and stays for later
-                taken += (Taken(segment, record) for record in found)
-                room -= sum(len(record.document.body) for record in found)
-                if room <= 0 or segment.cursor < segment.end:
-                    break
+                count = segment.count  # as of now, for more may come faster than it is taken
+                with suppress(OSError):  # what cannot be read now stays for later
+                    while most > 0 and most_bytes > 0 and segment.taken < count:
+                        before = segment.taken
+                        found = segment.take(most, most_bytes, one_at_least=not taken)
+                        taken += found
+                        most -= sum(one.end - one.first for one in found)
+                        most_bytes -= sum(len(one.body) for one in found)
+                        if segment.taken == before:  # the next one has more bytes than there is room for
+                            most = 0
             self._drop_done()
         return taken
 
     def settle(self, taken: Sequence[Taken]) -> None:
         """Note that records need no sending any more: first that, for good, and only then is a file deleted."""
         with self._taking:
-            for segment, record in taken:
-                segment.settle(record.offset)
-            for segment in {id(one.segment): one.segment for one in taken}.values():
-                segment.acknowledge()
+            for segment, first, end, _ in taken:
+                segment.settle(first, end)
             self._drop_done()
 
     def oldest(self) -> int | None:
@@ -65,20 +55,24 @@ class Drain:
     @property
     def waiting(self) -> int:
         """How many records are not settled."""
-        return sum(segment.count - segment.settled for segment in tuple(self._segments))
+        return sum(segment.waits for segment in tuple(self._segments))
+
+    @property
+    def damaged(self) -> int:
+        """How many records were no record any more when they were to be taken."""
+        return self._damaged + sum(segment.damaged for segment in tuple(self._segments))
 
     def give_up(self, taken: Sequence[Taken]) -> int:
         """Take back records that will not be sent any more; return how many were lost as they are on no disk."""
         lost = [one for one in taken if not one.segment.is_durable]
         self.settle(lost)
-        return len(lost)
+        return sum(one.end - one.first for one in lost)
 
     def _drop_done(self) -> None:
         for segment in tuple(self._segments):
             if segment.is_done:
                 self._segments.remove(segment)
-                self.damaged += segment.count - segment.settled  # what was there, and was not found again
-                segment.count = segment.settled
+                self._damaged += segment.damaged
                 segment.remove()
 
 
@@ -86,17 +80,21 @@ class AdoptedSpool(Drain):
     """What a process that is gone has left."""
 
     def __init__(self, folder: ProcessFolder) -> None:
-        self._folder = folder
+        self.folder = folder
         self._found = folder.segments()
         super().__init__(self._found)
-        self.damaged = sum(segment.damaged for segment in self._found)
         self.adopted = self.waiting + self.damaged
         """How many records it had, as far as that can be told."""
 
     @property
     def waiting(self) -> int:
         """How many records are not settled, also when it is closed."""
-        return sum(segment.count - segment.settled for segment in self._found)
+        return sum(segment.waits for segment in self._found)
+
+    @property
+    def damaged(self) -> int:
+        """How many records were none any more, also when it is closed."""
+        return sum(segment.damaged for segment in self._found)
 
     def close(self) -> None:
         """Let go of it, and delete what is empty. What was not sent is there for the next to adopt."""
@@ -105,4 +103,4 @@ class AdoptedSpool(Drain):
             for segment in self._segments:
                 segment.release()
             self._segments.clear()
-        self._folder.remove()
+        self.folder.remove()

@@ -7,10 +7,18 @@ from collections.abc import Callable
 from tracelog.capture.redact import Redactor
 from tracelog.capture.values import scrub
 from tracelog.model import LEVELS, LogEntry
-from tracelog.schema.otel import encode_log
+from tracelog.schema.otel import Destination, Document, encode_log
 from tracelog.ship.pipeline import Pipeline
 
 _WARNING = LEVELS["WARNING"]
+
+
+def encode_entry(entry: LogEntry, destination: Destination) -> Document:
+    """Return an entry as its document, whatever it holds."""
+    try:
+        return encode_log(entry, destination)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return encode_log(scrub(entry), destination)
 
 
 def emit(pipeline: Pipeline, read: Callable[[], LogEntry], redactor: Redactor | None = None) -> LogEntry | None:
@@ -22,10 +30,7 @@ def emit(pipeline: Pipeline, read: Callable[[], LogEntry], redactor: Redactor | 
         entry = read()
         if redactor is not None:
             entry = redactor(entry)
-        try:
-            document = encode_log(entry, pipeline.destination)
-        except (TypeError, ValueError, OverflowError, RecursionError):
-            document = encode_log(scrub(entry), pipeline.destination)
+        document = encode_entry(entry, pipeline.destination)
         pipeline.put(document, weight=(entry.severity_number or 0) >= _WARNING)
     except Exception:  # noqa: BLE001 - a log call never raises into the application
         pipeline.unencodable += 1

@@ -26,14 +26,14 @@ import msgspec
 
 from tracelog.schema.otel import Destination
 from tracelog.ship.private import make_private, make_root, stat_of_own, user, write_private
-from tracelog.ship.segment import MappedSegment, MemorySegment, WrittenSegment
+from tracelog.ship.segment import MemorySegment
+from tracelog.ship.segment_files import SUFFIX, MappedSegment, WrittenSegment
 
 try:
     import fcntl
 except ImportError:  # Windows: spools stay in memory
     fcntl = None  # type: ignore[assignment]
 
-SEGMENT = ".seg"
 _LOCK, _ABOUT, _NEW = "lock", "about.json", ".new-"
 _FORGOTTEN = 3600.0
 """After how many seconds a folder without a lock is one whose process is gone, or never finished it."""
@@ -152,7 +152,7 @@ class ProcessFolder:
 
     def create(self, number: int, size: int, about: bytes) -> MemorySegment:
         """Make a segment with room for `size` bytes of records. Raise OSError."""
-        path = self.path / f"{number:08d}{SEGMENT}"
+        path = self.path / f"{number:08d}{SUFFIX}"
         return (MappedSegment if self._mappable else WrittenSegment).create(path, size, about)
 
     def segments(self) -> list[WrittenSegment]:
@@ -216,7 +216,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _segments(folder: Path) -> list[os.DirEntry[str]]:
     """Return the segments in a folder, in the order in which they were made."""
-    found = [entry for entry in _entries(folder) if entry.name.endswith(SEGMENT)]
+    found = [entry for entry in _entries(folder) if entry.name.endswith(SUFFIX)]
     return sorted((entry for entry in found if entry.is_file(follow_symlinks=False)), key=lambda entry: entry.name)
 
 

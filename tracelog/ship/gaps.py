@@ -12,16 +12,17 @@ from tracelog.model import LEVELS, LogEntry
 from tracelog.resource import detect_resource
 from tracelog.schema import times
 from tracelog.schema.otel import LOGS, Destination, Document, decode_log, decode_span, encode_log
+from tracelog.store.bulk import decode_record
 
 EVENT = "tracelog.gap"
 LOST, UNTIL = "tracelog.lost", "tracelog.lost.until"
 
 
 def gap_document(
-    lost: int, reason: str, destination: Destination, first: Document | None = None, last: Document | None = None
+    lost: int, reason: str, destination: Destination, first: bytes | None = None, last: bytes | None = None
 ) -> Document:
-    """Return a WARNING that says how many documents are missing, at the time of the first, and why."""
-    found, until = (document and origin_of(document) for document in (first, last))
+    """Return a WARNING that says how many records are missing, at the time of the first, and why."""
+    found, until = (record and origin_of(record) for record in (first, last))
     start, resource = found or (time.time_ns(), detect_resource())
     attributes: dict[str, object] = {LOST: lost}
     if until is not None:
@@ -42,9 +43,10 @@ def gap_document(
     return encode_log(entry, destination)
 
 
-def origin_of(document: Document) -> tuple[int, Mapping[str, object]] | None:
-    """Return when a document was written, ns, and the resource of its process; None where it cannot be read."""
+def origin_of(record: bytes) -> tuple[int, Mapping[str, object]] | None:
+    """Return when a record was written, ns, and the resource of its process; None where it cannot be read."""
     with suppress(msgspec.MsgspecError, ValueError):
+        document = decode_record(record)
         if document.stream == LOGS:
             entry = decode_log(document.body)
             return entry.time, entry.resource

@@ -7,15 +7,13 @@ LOGGING = {"version": 1, "root": {"handlers": ["store"], "level": "INFO"},
 from __future__ import annotations
 
 import logging
-import time
 from types import MappingProxyType
 from typing import Any
 
-from tracelog.capture.record import read_record
 from tracelog.capture.redact import Redactor, make_redactor
 from tracelog.resource import detect_resource
 from tracelog.schema.otel import Destination
-from tracelog.ship.emit import emit
+from tracelog.ship.log_text import LogText
 from tracelog.ship.pipeline import Stats
 from tracelog.ship.sender import EXIT_TIMEOUT, is_sending, sender_for
 from tracelog.store import Store
@@ -43,14 +41,25 @@ class StoreHandler(logging.Handler):
     ) -> None:
         super().__init__(level)
         self._sender = sender_for(store, **options)
-        self._resource = MappingProxyType(detect_resource(service))  # which lets it be encoded once
-        self._redactor = make_redactor(redact)
+        resource = MappingProxyType(detect_resource(service))  # which lets it be encoded once
+        self._text = LogText(self._sender.pipeline.destination, resource, make_redactor(redact))
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Emit a record that the filters let pass, without the lock that other handlers need: the spool has its own."""
+        found: Any = self.filter(record)  # which may be another record, from Python 3.12 on
+        if found:
+            self.emit(record if found is True else found)
+        return bool(found)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Encode a record and put it on its way."""
-        if not is_sending():
-            pipeline, resource = self._sender.pipeline, self._resource
-            emit(pipeline, lambda: read_record(record, resource, now=time.time_ns()), self._redactor)
+        if is_sending():
+            return
+        pipeline = self._sender.pipeline
+        try:
+            pipeline.put_body(self._text.document(record), record.levelno >= logging.WARNING)
+        except Exception:  # noqa: BLE001 - a log call never raises into the application
+            pipeline.unencodable += 1
 
     def flush(self, timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> None:
         """Wait until all records are stored, for at most `timeout` seconds; with `durable`, until they are on disk."""

@@ -9,15 +9,19 @@ forked child begins anew, with a spool of its own and no thread; what its parent
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from tracelog.schema.otel import Destination, Document
-from tracelog.ship.drain import AdoptedSpool, Drain, Taken
+from tracelog.ship.drain import AdoptedSpool, Drain
+from tracelog.ship.segment import Taken
 from tracelog.ship.spool import Loss, Spool
 from tracelog.store.base import WriteResult
+from tracelog.store.bulk import Bulk, action
 
-BATCH, BATCH_BYTES = 1000, 4_000_000
+BATCH, BATCH_BYTES = 5000, 2_000_000
 """How many documents, and bytes of them, are sent at once."""
 
 
@@ -50,20 +54,42 @@ class Stats(NamedTuple):
         return self.lost_quota + self.lost_damaged + self.lost_at_close + self.lost_unencodable
 
 
-class Batch(NamedTuple):
-    """Documents on their way, and the spool that each is from."""
+Pair = tuple[Drain, Taken]
+"""Records on their way, and the spool that they are from."""
 
-    taken: Sequence[tuple[Drain, Taken]]
 
-    @property
-    def documents(self) -> list[Document]:
+class Batch:
+    """What is sent at once."""
+
+    def __init__(self, taken: Sequence[Pair]) -> None:
+        self.taken = taken
+        self.size = sum(len(one.body) for _, one in taken)
+        """How many bytes it has."""
+
+    def __len__(self) -> int:
+        return sum(one.end - one.first for _, one in self.taken)
+
+    @cached_property
+    def documents(self) -> Bulk:
         """What is to be stored."""
-        return [one.record.document for _, one in self.taken]
+        bodies = [one.body for _, one in self.taken]
+        return Bulk(bodies[0] if len(bodies) == 1 else b"".join(bodies), len(self))
 
     @property
     def is_full(self) -> bool:
         """Whether there may well be more where these came from."""
-        return len(self.taken) >= BATCH or sum(len(one.record.document.body) for _, one in self.taken) > BATCH_BYTES / 2
+        return len(self) >= BATCH or self.size > BATCH_BYTES / 2
+
+    def parted(self, again: Collection[Document]) -> tuple[Sequence[Pair], Sequence[Pair]]:
+        """Part what is done from what goes again."""
+        if not again:
+            return self.taken, ()
+        ids = {document.id for document in again}
+        pairs = [(drain, single) for drain, one in self.taken for single in one.singly()]
+        parts: dict[bool, list[Pair]] = {True: [], False: []}
+        for pair, document in zip(pairs, self.documents, strict=True):
+            parts[document.id in ids].append(pair)
+        return parts[False], parts[True]
 
 
 class Pipeline:
@@ -82,7 +108,7 @@ class Pipeline:
         self._changed = threading.Condition()
         self._adopting = threading.Lock()
         self._adopted: list[AdoptedSpool] = []
-        self._again: list[tuple[Drain, Taken]] = []
+        self._again: deque[Pair] = deque()
         self._stored = self._duplicates = self._failure_stored = self._refused = 0
         self._adopted_count = self._lost_damaged = self._lost_at_close = self._lost_as_late = 0
         self.unencodable = self.retries = self.repaired = 0
@@ -91,11 +117,16 @@ class Pipeline:
 
     def put(self, document: Document, weight: int = 0) -> None:
         """Take a document over; one without an id gets its own. Never blocks. `weight`: 1 for what is given up last."""
+        own = action(self.destination.stream(document.stream).name, document.id) if document.id else None
+        self.put_body(document.body, weight, own)
+
+    def put_body(self, document: bytes, weight: int, action: bytes | None = None) -> None:
+        """Take a document over as its JSON and, where it is no log record without an id, the action for it."""
         if self._is_closed and self.spool.folder is None:
             self._lost_at_close += 1
             self._lost_as_late += 1
             return
-        self.spool.append(document, weight)
+        self.spool.append(document, weight, action)
         if self._is_closed:
             self.spool.persist(durably=False)  # there is no keeper any more
         if not self.is_served:
@@ -110,21 +141,30 @@ class Pipeline:
         """Return the next batch, which may be empty: what goes again, then what is oldest."""
         with self._changed:
             self._is_wanted = False
-            taken, self._again = self._again[:BATCH], self._again[BATCH:]
-            drains = (self.spool, *self._adopted)
-        room = BATCH_BYTES - sum(len(one.record.document.body) for _, one in taken)
+            batch = self._take_again()
+            drains = () if self._again else (self.spool, *self._adopted)
         for drain in drains:
-            if len(taken) < BATCH and room > 0:
-                found = drain.take(BATCH - len(taken), room)
-                taken += [(drain, one) for one in found]
-                room -= sum(len(one.record.document.body) for one in found)
+            most, room = BATCH - len(batch), BATCH_BYTES - batch.size
+            if most > 0 and room > 0:
+                batch = Batch([*batch.taken, *((drain, one) for one in drain.take(most, room))])
+        with self._changed:
+            self._let_go_of_empty()  # in which all was damaged
+        return batch
+
+    def _take_again(self) -> Batch:
+        taken: list[Pair] = []
+        count = size = 0
+        while self._again:
+            one = self._again[0][1]
+            count, size = count + one.end - one.first, size + len(one.body)
+            if taken and (count > BATCH or size > BATCH_BYTES):
+                break
+            taken.append(self._again.popleft())
         return Batch(taken)
 
     def settle(self, batch: Batch, result: WriteResult) -> None:
         """Book what became of a batch. What is to be sent again comes first in the next one."""
-        ids_again = {document.id for document in result.again}
-        again = [pair for pair in batch.taken if pair[1].record.document.id in ids_again]
-        done = [pair for pair in batch.taken if pair[1].record.document.id not in ids_again]
+        done, again = batch.parted(result.again)
         with self._changed:
             self._stored += result.stored
             self._duplicates += result.duplicates
@@ -139,10 +179,10 @@ class Pipeline:
     def put_back(self, batch: Batch) -> None:
         """Return a batch that was not sent."""
         with self._changed:
-            self._put_back(list(batch.taken))
+            self._put_back(batch.taken)
             self._changed.notify_all()
 
-    def _put_back(self, pairs: list[tuple[Drain, Taken]]) -> None:
+    def _put_back(self, pairs: Collection[Pair]) -> None:
         """Keep records for the next batch; after the end, those on disk are for others, and those in memory lost."""
         if not self._is_closed:
             self._again += pairs
@@ -163,8 +203,6 @@ class Pipeline:
                         return
                     self._adopted.append(adopted)
                     self._adopted_count += adopted.adopted
-                    if adopted.damaged:
-                        self.spool.losses.append(Loss(adopted.damaged, f"{folder.path} was damaged"))
                     self._let_go_of_empty()
 
     def losses(self) -> Iterator[Loss]:
@@ -177,6 +215,8 @@ class Pipeline:
             self._adopted.remove(adopted)
             adopted.close()
             self._lost_damaged += adopted.damaged
+            if adopted.damaged:
+                self.spool.losses.append(Loss(adopted.damaged, f"{adopted.folder.path} was damaged"))
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was emitted before this call is settled; False when `timeout` seconds ran out."""
@@ -197,7 +237,7 @@ class Pipeline:
         """Send nothing more. What is on disk is left to the next process; what is in memory is lost, and counted."""
         with self._changed:
             self._is_closed = True
-            again, self._again = self._again, []
+            again, self._again = self._again, deque()
             self._put_back(again)
             self._lost_at_close += self.spool.close()
             for adopted in self._adopted:
@@ -227,7 +267,7 @@ class Pipeline:
             )
 
 
-def _by_drain(pairs: Sequence[tuple[Drain, Taken]]) -> Iterator[tuple[Drain, list[Taken]]]:
+def _by_drain(pairs: Collection[Pair]) -> Iterator[tuple[Drain, list[Taken]]]:
     grouped: dict[Drain, list[Taken]] = {}
     for drain, taken in pairs:
         grouped.setdefault(drain, []).append(taken)

@@ -6,112 +6,183 @@ MappedSegment   a file, mapped shared: copied is kept, whatever becomes of the p
 WrittenSegment  a file written by hand, for file systems that are unsafe to map: kept once `persist` has run
 MemorySegment   no file: it goes with the process
 
-A file begins with a page of its own: a magic, how far its records are settled (with a checksum, for a wrong figure
-there would lose records), and JSON that says whose it is. Nothing but the records is needed to send them.
+In the buffer are a first page, which is that of the file; slots of fixed size, each of which finds a record (see
+`records`); and the records, behind each other.
 """
 
 from __future__ import annotations
 
-import mmap
-import os
-import struct
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import sleep
+from typing import NamedTuple
 from zlib import crc32
 
-from tracelog.ship.records import ALIGNMENT, Buffer, Damage, Record, count_records, read_records, write_record
+from tracelog.ship import records
+from tracelog.ship.records import MAGIC, SLOT, SLOT_SIZE, WITH_GIL, Buffer, checksum
+from tracelog.store.bulk import split_records
 
 START = 4096
-"""Where the records begin."""
-_MAGIC = b"tracelg1"
-_SETTLED = struct.Struct("<II")
-_SETTLED_AT, _ABOUT_AT = 8, 16
-_ABOUT_LENGTH = struct.Struct("<I")
-_PAGE = 4096
-_PAGES_TOUCHED = 16
-_TURN = 50
-"""After how many records the interpreter's lock is offered to those who log: they would wait 5 ms for it."""
+"""Where the slots begin."""
+PER_SLOT = 256
+"""How many bytes of records there is a slot for: few records are as small."""
+_write_slot = SLOT.pack_into
+
+
+class Taken(NamedTuple):
+    """Records on their way to the store, and what keeps them until they have arrived: from one slot to another."""
+
+    segment: MemorySegment
+    first: int
+    end: int
+    body: bytes
+
+    def singly(self) -> Iterator[Taken]:
+        """Yield the records one by one."""
+        for slot, record in enumerate(split_records(self.body), self.first):
+            yield Taken(self.segment, slot, slot + 1, record)
 
 
 class MemorySegment:
-    """Records in memory. `end`: where the next one goes; `cursor`: where the next one to be taken lies."""
+    """Records in memory. `position`: how many there are, and where the next one goes."""
 
     path: Path | None = None
     buffer: Buffer
 
-    def __init__(self, size: int, buffer: Buffer | None = None) -> None:
-        self.buffer = bytearray(START + size) if buffer is None else buffer
-        self.size = len(self.buffer)
-        self.end = self.cursor = START
+    def __init__(self, slots: int, buffer: Buffer) -> None:
+        self.buffer = buffer
+        self.slots = slots
+        self.size = len(buffer)
+        self.position = (0, records_at(slots))
         self.first = 0
         """The number of its first record."""
-        self.count = self.taken = self.settled = 0
-        self.damaged = 0
-        self.persisted = START
-        """Up to where its records are on the disk."""
+        self.taken = self.settled = self.damaged = 0
+        """How many records are taken, from the first on; how many of them are settled, and how many of those as they
+        are damaged."""
+        self.persisted = 0
+        """How many records are on the disk."""
         self.is_full = self.is_kept = False
         """Whether nothing more is appended; whether it holds only what is given up last."""
         self.is_deleted = False
         """Whether somebody has deleted its file."""
-        self.unsettled: dict[int, int] = {}
-        """The number of each record that is taken and not settled, by its offset, in order."""
+        self._is_settled = bytearray(slots)
 
-    def append(self, record: bytes) -> None:
-        """Write an encoded record. The caller has looked that there is room."""
-        end = self.end
-        self.count += 1  # first, for numbers are made of it: none is used twice, whatever a signal handler raises
-        try:
-            write_record(self.buffer, end, record)  # type: ignore[arg-type] # only segments made here are written to
-            self.end = (end + len(record) + ALIGNMENT - 1) & -ALIGNMENT
-        except BaseException:
-            if self.end == end:
-                self.count -= 1
-            raise
+    @classmethod
+    def of_size(cls, size: int) -> MemorySegment:
+        """Make one with room for `size` bytes of records."""
+        return MemorySegment(slots_for(size), bytearray(buffer_size(size)))
 
-    def take(self, most: int, most_bytes: int, *, one_at_least: bool = True) -> list[Record]:
-        """Return the next records, in order, passing over damage; one may have more bytes. Raise OSError."""
-        is_full, end = self.is_full, self.end  # in this order: once it is full, its end is final
-        taken: list[Record] = []
-        size = 0
-        for found in read_records(self._bytes(), self.cursor, end):
-            if isinstance(found, Damage):
-                self.cursor = found.end
-                continue
-            size += len(found.document.body)
-            if len(taken) == most or (size > most_bytes and (taken or not one_at_least)):
-                break
-            taken.append(found)
-            if len(taken) % _TURN == 0:
-                sleep(0)
-            self.unsettled[found.offset] = found.number
-            self.cursor = found.end
-        else:
-            self.cursor = end if is_full else self.cursor  # what is left of it was never used
-        self.taken += len(taken)
+    @property
+    def room(self) -> int:
+        """How many bytes are left for records."""
+        return self.size - self.position[1]
+
+    def begin(self, first: int) -> None:
+        """Note the number of the first record."""
+        self.first = first
+
+    def has_room(self, length: int) -> bool:
+        """Say whether a record of so many bytes can be appended."""
+        count, end = self.position
+        return count < self.slots and end + length <= self.size
+
+    def append(self, record: bytes, weight: int) -> bool:
+        """Write a record; False where there is no room for it. An exception in the middle leaves no trace of it."""
+        count, offset = self.position
+        length = len(record)
+        end = offset + length
+        if end > self.size or count >= self.slots:
+            return False
+        buffer = self.buffer
+        buffer[offset:end] = record  # type: ignore[index] # only segments made here are written to
+        crc = crc32(record) if length <= WITH_GIL else checksum(record)
+        _write_slot(buffer, START + count * SLOT_SIZE, offset, length, crc, MAGIC, weight, 0)
+        self.position = (count + 1, end)
+        return True
+
+    def take(self, most: int, most_bytes: int, *, one_at_least: bool = True) -> list[Taken]:
+        """Return the next records, in order, in as few runs as they lie in, and give up those that are damaged.
+
+        Where there is to be one at least, it may have more bytes. Raise OSError where they cannot be read now.
+        """
+        first, end = self.taken, min(self.taken + most, self.count)
+        if first >= end:
+            return []
+        slots = self._read_slots(first, end)
+        reached = max(records.reach(slots, most_bytes), int(one_at_least))
+        taken = self._sound(first, slots[: reached * SLOT_SIZE])
+        self.taken = end = first + reached
+        for one in (*taken, Taken(self, end, end, b"")):
+            self.damaged += self._settle(first, one.first)
+            first = one.end
         return taken
 
-    def waiting(self) -> Iterator[Record]:
-        """Yield the records that are not taken, without taking them. Raise OSError."""
-        records = read_records(self._bytes(), self.cursor, self.end)
-        return (found for found in records if isinstance(found, Record))
+    def _sound(self, first: int, slots: bytes) -> list[Taken]:
+        """Return the sound records of some slots that are not settled."""
+        if not slots:
+            return []
+        settled = self._is_settled[first : first + len(slots) // SLOT_SIZE]
+        found = self._sound_between(*records.extent(slots), first, slots, settled)
+        if sum(one.end - one.first for one in found) + settled.count(1) < len(settled):  # the extent may be wrong
+            found = self._sound_between(records_at(self.slots), self.size, first, slots, settled)
+        return found
 
-    def settle(self, offset: int) -> None:
-        """Note that a record needs no sending any more."""
-        if self.unsettled.pop(offset, None) is not None:
-            self.settled += 1
+    def _sound_between(self, start: int, stop: int, first: int, slots: bytes, settled: bytearray) -> list[Taken]:
+        if not records_at(self.slots) <= start <= stop <= self.size:
+            return []
+        held = self._read(start, stop)
+        return [
+            Taken(self, first + run.first, first + run.end, held[run.start - start : run.stop - start])
+            for run in records.sound_runs(slots, settled, held, start)
+        ]
+
+    def waiting(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the records that are not taken, each with its weight, without taking them. Raise OSError."""
+        first, count = self.taken, self.count
+        if first < count:
+            slots = self._read_slots(first, count)
+            for one in (one for run in self._sound(first, slots) for one in run.singly()):
+                yield records.weight_of(slots, one.first - first), one.body
+
+    def settle(self, first: int, end: int) -> None:
+        """Note, for good, that the records from one slot to another need no sending any more."""
+        self._settle(first, end)
+        self._mark_settled(first, end)
+
+    def give_up_waiting(self) -> int:
+        """Settle, for this process, all that is not taken; return how many records that were."""
+        given_up = self._settle(self.taken, self.count)
+        self.taken = self.count
+        return given_up
+
+    def _settle(self, first: int, end: int) -> int:
+        """Note it for this process; return how many of them were not settled."""
+        fresh = self._is_settled.count(0, first, end)
+        self._is_settled[first:end] = b"\1" * (end - first)
+        self.settled += fresh
+        return fresh
+
+    def _mark_settled(self, first: int, end: int) -> None:
+        """Note it where the next process looks."""
 
     def oldest(self) -> int | None:
         """Return a number that the first record that is not settled has, or exceeds."""
-        first = next(iter(self.unsettled.values()), None)
-        return self.first + self.taken if first is None and self.cursor < self.end else first
+        slot = self._is_settled.find(0, 0, self.count)
+        return None if slot < 0 else self.first + slot
+
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+        return self.position[0]
+
+    @property
+    def waits(self) -> int:
+        """How many records are not settled."""
+        return self.count - self.settled
 
     @property
     def is_done(self) -> bool:
         """Whether all its records are settled and no more will come."""
-        return self.is_full and self.cursor >= self.end and not self.unsettled
+        return self.is_full and self.settled == self.count  # in this order: once it is full, its count is final
 
     @property
     def is_durable(self) -> bool:
@@ -121,14 +192,7 @@ class MemorySegment:
     @property
     def is_there(self) -> bool:
         """Whether its file is where it was made."""
-        return self.path is not None and self.path.exists()
-
-    def settled_up_to(self) -> int:
-        """Return the offset before which all records are settled."""
-        return next(iter(self.unsettled), self.cursor)
-
-    def acknowledge(self) -> None:
-        """Note in the file how far the records are settled."""
+        return False
 
     def persist(self, *, durably: bool) -> None:
         """Bring what was appended into the file and, with `durably`, through to the disk. Raise OSError."""
@@ -137,203 +201,34 @@ class MemorySegment:
         """Have every page of the buffer ready to be written to."""
 
     def remove(self) -> None:
-        """Delete the file, and let go of it."""
-        if self.path is not None:
-            with suppress(OSError):
-                self.path.unlink()
+        """Let go of it for good."""
         self.release()
 
     def release(self) -> None:
-        """Let go of the buffer; nobody may be reading. What is in the file stays."""
+        """Let go of the buffer; nobody may be reading. What is in a file stays."""
         self.buffer = b""
 
     def close(self) -> None:
-        """Let go of the buffer, and of the room in the file that was not used."""
+        """Let go of the buffer, and of the room in a file that was not used."""
         self.release()
-        if self.path is not None:
-            self.is_deleted = not self.is_there
-            with suppress(OSError), _opened(self.path) as descriptor:
-                os.ftruncate(descriptor, self.end)
 
-    def _bytes(self) -> Buffer:
-        return self.buffer
+    def _read(self, start: int, end: int) -> bytes:
+        return bytes(self.buffer[start:end])
 
-
-class WrittenSegment(MemorySegment):
-    """Records that are written to a file, and read from it again where their bytes were let go of meanwhile."""
-
-    path: Path
-
-    def __init__(self, path: Path, buffer: Buffer, written: int) -> None:
-        super().__init__(0, buffer)
-        self.path = path
-        self._written = written
-
-    @classmethod
-    def create(cls, path: Path, size: int, about: bytes) -> WrittenSegment:
-        """Make a file with room for `size` bytes of records, private to its owner. Raise OSError."""
-        buffer = bytearray(_first_page(about)) + bytearray(size)
-        with _created(path, len(buffer)) as descriptor:
-            _write_all(descriptor, buffer[:START], 0)
-        return cls(path, buffer, written=START)
-
-    @classmethod
-    def find(cls, path: Path) -> WrittenSegment:
-        """Look at what another process left. Raise OSError."""
-        buffer = _read(path)
-        segment = cls(path, buffer, written=len(buffer))
-        segment.end = segment.size
-        segment.cursor = settled_in(buffer)
-        segment.is_full = True
-        segment.damaged = int(0 < len(buffer) < START)
-        segment.first, segment.count, damaged = count_records(buffer, segment.cursor, segment.end)
-        segment.damaged += damaged
-        if not segment.count:
-            segment.cursor = segment.end
-        segment.release()
-        return segment
-
-    def take(self, most: int, most_bytes: int, *, one_at_least: bool = True) -> list[Record]:
-        """Return the next records, none if somebody has deleted the file. Raise OSError where it cannot be read."""
-        try:
-            taken = super().take(most, most_bytes, one_at_least=one_at_least)
-        except FileNotFoundError:
-            self.cursor = self.end
-            return []
-        if self.is_full and self.cursor >= self.end == self._written:
-            self.release()
-        return taken
-
-    def acknowledge(self) -> None:
-        """Note in the file how far the records are settled."""
-        with suppress(OSError), _opened(self.path) as descriptor:  # else sent again, and recognised by its id
-            os.pwrite(descriptor, _settled(self.settled_up_to()), _SETTLED_AT)
-
-    def persist(self, *, durably: bool) -> None:
-        """Write what was appended since the last time."""
-        is_full, end, buffer = self.is_full, self.end, self.buffer
-        with _opened(self.path) as descriptor:
-            if buffer and end > self._written:
-                _write_all(descriptor, buffer[self._written : end], self._written)
-                self._written = end
-            if durably:
-                os.fsync(descriptor)
-        if is_full:
-            self.release()
-
-    def _bytes(self) -> Buffer:
-        buffer = self.buffer or _read(self.path)
-        self.buffer = buffer
-        return buffer
+    def _read_slots(self, first: int, end: int) -> bytes:
+        return self._read(START + first * SLOT_SIZE, START + end * SLOT_SIZE)
 
 
-class MappedSegment(MemorySegment):
-    """Records in a file that is mapped shared: a record is kept as soon as it is copied."""
-
-    path: Path
-    buffer: mmap.mmap
-
-    def __init__(self, path: Path, buffer: mmap.mmap) -> None:
-        super().__init__(0, buffer)
-        self.path = path
-
-    @classmethod
-    def create(cls, path: Path, size: int, about: bytes) -> MappedSegment:
-        """Make a file with room for `size` bytes of records, all of it allocated. Raise OSError."""
-        with _created(path, START + size) as descriptor:
-            buffer = mmap.mmap(descriptor, START + size)
-        buffer[:START] = _first_page(about)
-        return cls(path, buffer)
-
-    def touch(self) -> None:
-        """Have every page ready, a few at a time, for each costs the interpreter's lock about a microsecond."""
-        step = _PAGE * _PAGES_TOUCHED
-        for start in range(START, self.size, step):
-            end = min(start + step, self.size)
-            self.buffer[start:end:_PAGE] = bytes(len(range(start, end, _PAGE)))
-
-    def acknowledge(self) -> None:
-        """Note in the mapping how far the records are settled."""
-        if not self.buffer.closed:
-            self.buffer[_SETTLED_AT : _SETTLED_AT + _SETTLED.size] = _settled(self.settled_up_to())
-
-    def persist(self, *, durably: bool) -> None:
-        """Sync the file. A descriptor does that too, without the interpreter's lock, which `mmap.flush` holds."""
-        if durably:
-            with _opened(self.path) as descriptor:
-                os.fsync(descriptor)
-            if not sys.platform.startswith("linux") and not self.buffer.closed:
-                self.buffer.flush()
-
-    def release(self) -> None:
-        """Take the mapping back; nobody may be reading. What is in the file stays."""
-        self.buffer.close()
+def records_at(slots: int) -> int:
+    """Return where the records begin behind so many slots."""
+    return START + slots * SLOT_SIZE
 
 
-@contextmanager
-def _created(path: Path, size: int) -> Iterator[int]:
-    """Create a file with all its blocks, so that a full disk is an error here and not a signal later."""
-    with _opened(path, os.O_CREAT | os.O_EXCL) as descriptor:
-        try:
-            os.fchmod(descriptor, 0o600)
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(descriptor, 0, size)
-            else:
-                os.ftruncate(descriptor, size)
-            yield descriptor
-        except BaseException:
-            path.unlink()
-            raise
+def slots_for(size: int) -> int:
+    """Return how many slots there are for so many bytes of records."""
+    return max(size // PER_SLOT, 1)
 
 
-@contextmanager
-def _opened(path: Path, flags: int = 0) -> Iterator[int]:
-    """Open a file for a moment. No segment keeps one open: a thread could use its number when it is another's."""
-    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _read(path: Path) -> bytes:
-    with _opened(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
-        return file.read()
-
-
-def _first_page(about: bytes) -> bytes:
-    room = START - _ABOUT_AT - _ABOUT_LENGTH.size
-    held = about if len(about) <= room else b"{}"
-    return (_MAGIC + _settled(START) + _ABOUT_LENGTH.pack(len(held)) + held).ljust(START, b"\0")
-
-
-def about_of(path: Path) -> bytes:
-    """Return the JSON that says whose a segment is, `{}` where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            page = file.read(START)
-        (length,) = _ABOUT_LENGTH.unpack_from(page, _ABOUT_AT)
-    except (OSError, struct.error):
-        return b"{}"
-    start = _ABOUT_AT + _ABOUT_LENGTH.size
-    return page[start : start + length] or b"{}"
-
-
-def _settled(offset: int) -> bytes:
-    return _SETTLED.pack(offset, crc32(offset.to_bytes(4, "little")))
-
-
-def settled_in(page: Buffer) -> int:
-    """Return how far a file says that its records are settled; its start where what it says is damaged."""
-    said = bytes(page[_SETTLED_AT : _SETTLED_AT + _SETTLED.size])
-    if len(said) < _SETTLED.size:
-        return START
-    offset = int(_SETTLED.unpack(said)[0])
-    return offset if said == _settled(offset) and START <= offset <= len(page) else START
-
-
-def _write_all(descriptor: int, data: Buffer, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, offset)
-        view, offset = view[written:], offset + written
+def buffer_size(size: int) -> int:
+    """Return how many bytes a segment takes that has room for `size` bytes of records."""
+    return records_at(slots_for(size)) + size

@@ -72,7 +72,9 @@ class Sender:
         folder: DestinationFolder | None = None,
     ) -> None:
         self.url = url
-        spool = Spool(folder, _about_process(), wake=self._wake_keeper, complain=self._complain_of_disk)
+        spool = Spool(
+            folder, _about_process(), destination=destination, wake=self._wake_keeper, complain=self._complain_of_disk
+        )
         self.pipeline = Pipeline(destination, spool, self.start)
         self._keeper = Keeper(spool, self._complain_of_disk)
         self._open_target = open_target
@@ -191,7 +193,7 @@ class Sender:
                 self._tell_losses()
                 batch = self.pipeline.take()
                 self._share(batch)
-                if batch.taken:
+                if len(batch):
                     self._send(batch)
                 if not batch.is_full:
                     self.pipeline.wait(LINGER)
@@ -212,7 +214,7 @@ class Sender:
         _suppress_instrumentation()
         while not self._stop.is_set():
             batch = self.pipeline.take()
-            if batch.taken:
+            if len(batch):
                 self._send(batch)
             if not batch.is_full:
                 break

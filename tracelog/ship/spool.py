@@ -17,11 +17,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from tracelog.schema.otel import Document
+from tracelog.schema.otel import LOGS, Destination
 from tracelog.ship.drain import Drain
 from tracelog.ship.folder import DestinationFolder, ProcessFolder
-from tracelog.ship.records import Record, encode_record, record_id, size_of
-from tracelog.ship.segment import START, MemorySegment
+from tracelog.ship.segment import PER_SLOT, MemorySegment, buffer_size
+from tracelog.store.bulk import action
 
 FIRST, LARGEST = 256 * 1024, 4 * 1024 * 1024
 """How many bytes of records the first segment has room for, and those that come after some others."""
@@ -37,12 +37,12 @@ _FULL_DISK = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 class Loss(NamedTuple):
-    """Records that were given up: how many, the first and the last of them, and why."""
+    """Records that were given up: how many, why, and the first and the last of them."""
 
     records: int
     reason: str
-    first: Document | None = None
-    last: Document | None = None
+    first: bytes | None = None
+    last: bytes | None = None
 
 
 class Books(NamedTuple):
@@ -66,6 +66,7 @@ class Spool(Drain):
         folder: DestinationFolder | None = None,
         about: bytes = b"{}",
         *,
+        destination: Destination = Destination(),  # noqa: B008 - a frozen value
         wake: Callable[[], None] = lambda: None,
         complain: Callable[[str], None] = lambda _: None,
         quota: int = QUOTA,
@@ -73,6 +74,7 @@ class Spool(Drain):
     ) -> None:
         super().__init__()
         self.folder = folder
+        self._index = destination.stream(LOGS).name
         self._about, self._wake, self._complain = about, wake, complain
         self._quota, self._memory = quota, memory
         self._own: ProcessFolder | None = None
@@ -88,17 +90,21 @@ class Spool(Drain):
         super().__init__()
         self._own = None
         self.id = int.from_bytes(secrets.token_bytes(8), "little")
+        before, _, behind = action(self._index, "NUMBER").replace(b"%", b"%%").rpartition(b"NUMBER")
+        self._numbered = b"%b%016x-%%012x%b%%b\n" % (before, self.id, behind)
+        """A record without an action of its own, with room for its number and its document."""
         # Reentrant: a signal handler or a finaliser that logs may run in the middle of an append.
         self._lock = threading.RLock()
         self._preparing = threading.RLock()  # never held or waited for by what appends
         self._is_appending = False
-        self._deferred: deque[tuple[Document, int]] = deque()
+        self._deferred: deque[tuple[bytes, int, bytes | None]] = deque()
         self._current: MemorySegment | None = None
         self._emitted = 0
         """How many were emitted when there was no current segment."""
         self._ready = deque()
         self._left: list[MemorySegment] = []
-        self._alarm = _NEVER
+        self._ahead_from = self._alarm = _NEVER
+        """From which byte of the current segment on others are prepared; and the same until the keeper is woken."""
         self._size = FIRST
         """How many bytes of records the next segment has room for."""
         self._numbers = itertools.count()
@@ -109,33 +115,41 @@ class Spool(Drain):
         self.losses: deque[Loss] = deque()
         """What was given up and is not yet told to readers."""
 
-    def append(self, document: Document, weight: int = 0) -> None:
-        """Keep a document; without an id it gets one by its place in the order of the calls. `weight`: 0 or 1."""
+    def append(self, document: bytes, weight: int = 0, action: bytes | None = None) -> None:
+        """Keep a document. `weight`: 0 or 1. `action`: where it goes and its id, as a line of a bulk request.
+
+        Without one it is a log record, and gets an id by its place in the order of the calls.
+        """
         with self._lock:
             if self._is_appending:
-                self._deferred.append((document, weight))
+                self._deferred.append((document, weight, action))
                 return
             self._is_appending = True
             try:
-                self._append(document, weight)
+                segment = self._current
+                if action is not None:
+                    record = b"%b%b\n" % (action, document)
+                else:
+                    number = self._emitted if segment is None else segment.first + segment.position[0]
+                    record = self._numbered % (number, document)
+                if segment is None or not segment.append(record, weight):
+                    self._append_to_next(record, weight)
+                elif segment.position[1] > self._alarm:
+                    self._alarm = _NEVER
+                    self._wake()
             finally:
                 self._is_appending = False
                 while self._deferred:  # also where a signal handler has logged, and then raised
                     self.append(*self._deferred.popleft())
 
-    def _append(self, document: Document, weight: int) -> None:
-        need = size_of(document)
-        segment = self._current
-        if segment is None or segment.end + need > segment.size:
-            segment = self._rotate(need)
+    def _append_to_next(self, record: bytes, weight: int) -> None:
+        """Keep a record that the current segment has no room for."""
+        segment = self._rotate(len(record))
         if segment is None:
             self._emitted += 1
-            self._note_loss(1, document, document)
-            return
-        segment.append(encode_record(self.id, segment.first + segment.count, document, weight))
-        if segment.end > self._alarm:
-            self._alarm = _NEVER
-            self._wake()
+            self._note_loss(1, record, record)
+        else:
+            segment.append(record, weight)
 
     @property
     def emitted(self) -> int:
@@ -147,10 +161,10 @@ class Spool(Drain):
         self._end_current()
         segment = self._next(need)
         if segment is not None:
-            segment.first = self._emitted
-            self._size = min((segment.size - START) * _GROWTH, LARGEST)
+            segment.begin(self._emitted)
+            self._size = min(segment.room * _GROWTH, LARGEST)
             self._segments.append(segment)
-            self._alarm = START + segment.size // _GROWTH
+            self._ahead_from = self._alarm = segment.position[1] + segment.room // _GROWTH
             self._current = segment
         return segment
 
@@ -171,7 +185,7 @@ class Spool(Drain):
         return segment
 
     def _take_ready(self, need: int) -> MemorySegment | None:
-        while self._ready and START + need <= self._ready[0].size:
+        while self._ready and self._ready[0].has_room(need):
             segment = self._ready.popleft()
             if segment.is_there:
                 return segment
@@ -181,7 +195,7 @@ class Spool(Drain):
         """Have segments ready for what is to come, and say what went wrong. For the keeper, who is never waited for."""
         with self._preparing:
             own, current = self._own, self._current
-            if own is not None and current is not None and current.end > START + current.size // _GROWTH:
+            if own is not None and current is not None and current.position[1] > self._ahead_from:
                 self._prepare(own)
         self._tell_trouble()
 
@@ -203,10 +217,10 @@ class Spool(Drain):
         return all(persisted)
 
     def _persist(self, segment: MemorySegment, *, durably: bool) -> bool:
-        end = segment.end
-        if segment.settled == segment.count:
+        count = segment.count
+        if segment.settled == count:
             return True
-        if segment.persisted < end and segment.is_durable:
+        if segment.persisted < count and segment.is_durable:
             try:
                 segment.persist(durably=durably)
             except OSError as error:
@@ -215,7 +229,7 @@ class Spool(Drain):
                 segment.is_deleted = not segment.is_there
                 self._trouble = f"cannot sync {segment.path}: {error.strerror}"
                 return False
-            segment.persisted = end if durably else segment.persisted
+            segment.persisted = count if durably else segment.persisted
         return segment.is_durable
 
     def _tell_trouble(self) -> None:
@@ -227,7 +241,7 @@ class Spool(Drain):
     @property
     def is_durable(self) -> bool:
         """Whether everything that waits outlives the process."""
-        waiting = (segment for segment in tuple(self._segments) if segment.settled < segment.count)
+        waiting = (segment for segment in tuple(self._segments) if segment.waits)
         return self.folder is not None and all(segment.is_durable for segment in waiting)
 
     @property
@@ -238,7 +252,7 @@ class Spool(Drain):
     @property
     def left(self) -> bool:
         """Whether a close left records on disk."""
-        return any(segment.is_durable and segment.count > segment.settled for segment in self._left)
+        return any(segment.is_durable and segment.waits for segment in self._left)
 
     def books(self) -> Books:
         """Return what was counted, all of it at one moment."""
@@ -248,7 +262,7 @@ class Spool(Drain):
     @property
     def waiting(self) -> int:
         """How many records are not settled, those among them that a closed spool left on disk."""
-        return super().waiting + sum(segment.count - segment.settled for segment in self._left)
+        return super().waiting + sum(segment.waits for segment in self._left)
 
     def close(self) -> int:
         """Let go of the files, for whoever comes next; return how many records were lost as they are on no disk.
@@ -263,8 +277,7 @@ class Spool(Drain):
                 self._persist(segment, durably=True)
                 segment.close()
                 if not segment.is_durable:
-                    lost += segment.count - segment.taken
-                    segment.count = segment.taken
+                    lost += segment.give_up_waiting()
             self._left += self._segments
             self._segments.clear()
             for segment in self._ready:
@@ -295,7 +308,7 @@ class Spool(Drain):
         if self.folder is None:
             return None
         try:
-            self._is_disk_full = self.folder.size() + START + size > self._quota
+            self._is_disk_full = self.folder.size() + buffer_size(size) > self._quota
             if self._is_disk_full:
                 return None
             if own is None:
@@ -308,7 +321,7 @@ class Spool(Drain):
 
     def _in_memory(self, size: int) -> MemorySegment | None:
         held = sum(one.size for one in (*self._segments, *self._ready) if not one.is_durable)
-        return MemorySegment(size) if held + START + size <= self._memory else None
+        return MemorySegment.of_size(size) if held + buffer_size(size) <= self._memory else None
 
     def _give_up_oldest(self) -> bool:
         """Give up the oldest segment that nobody is sending, keeping for the time what is WARNING and above.
@@ -319,27 +332,30 @@ class Spool(Drain):
             candidates = [
                 segment
                 for segment in self._segments
-                if segment.is_full and not segment.unsettled and (self._is_disk_full or not segment.is_durable)
+                if segment.is_full
+                and segment.settled == segment.taken
+                and (self._is_disk_full or not segment.is_durable)
             ]
             if not candidates:
                 return False
             victim = next((segment for segment in candidates if not segment.is_kept), candidates[0])
-            waiting: list[Record] = []
+            waiting: list[tuple[int, bytes]] = []
             with suppress(OSError):
                 waiting += victim.waiting()
             position = self._segments.index(victim)
             self._segments.remove(victim)
-            kept = None if victim.is_kept else self._holding([record for record in waiting if record.weight])
+            kept = None if victim.is_kept else self._holding(victim, [record for weight, record in waiting if weight])
             if kept is not None:
                 self._segments.insert(position, kept)
-                waiting = [record for record in waiting if not record.weight]
+                waiting = [(weight, record) for weight, record in waiting if not weight]
             victim.remove()
-            lost = victim.count - victim.settled - (kept.count if kept else 0)
+            lost = victim.waits - (kept.count if kept else 0)
             if lost:
-                self._note_loss(lost, *(record.document for record in (waiting[:1] + waiting[-1:])))
+                ends = [record for _, record in waiting[:1] + waiting[-1:]]
+                self._note_loss(lost, *ends)
             return True
 
-    def _note_loss(self, records: int, first: Document | None = None, last: Document | None = None) -> None:
+    def _note_loss(self, records: int, first: bytes | None = None, last: bytes | None = None) -> None:
         """Count what is given up, and remember where, together with what was given up just before."""
         self.lost += records
         before = Loss(0, _FULL, first)
@@ -348,24 +364,20 @@ class Spool(Drain):
                 before = self.losses.pop()
         self.losses.append(before._replace(records=before.records + records, last=last))
 
-    def _holding(self, records: list[Record]) -> MemorySegment | None:
-        """Return a segment of its own for a few records, None where there is none, or no room for it."""
-        documents = [self._as_emitted(record) for record in records]
-        size = sum(map(size_of, documents))
+    def _holding(self, victim: MemorySegment, records: list[bytes]) -> MemorySegment | None:
+        """Return a segment of its own for a few records of another, None where there is none, or no room for it."""
+        if not records:
+            return None
+        size = max(sum(map(len, records)), len(records) * PER_SLOT)
         segment = None
-        if records and self._own is not None:
+        if self._own is not None:
             with suppress(OSError):
                 segment = self._own.create(next(self._numbers), size, self._about)
-        segment = segment or (self._in_memory(size) if records else None)
+        segment = segment or self._in_memory(size)
         if segment is not None:
-            segment.first = records[0].number
-            for record, document in zip(records, documents, strict=True):
-                segment.append(encode_record(self.id, record.number, document, record.weight))
+            segment.begin(victim.first)
+            for record in records:
+                segment.append(record, 1)
             segment.is_full = segment.is_kept = True
             self._persist(segment, durably=False)
         return segment
-
-    def _as_emitted(self, record: Record) -> Document:
-        """Return the document of a record without the id that its place gave it."""
-        document = record.document
-        return document._replace(id="") if document.id == record_id(self.id, record.number) else document

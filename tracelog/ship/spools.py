@@ -11,12 +11,11 @@ import msgspec
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
 from tracelog.schema.otel import Destination
 from tracelog.schema.times import format_iso
-from tracelog.ship.folder import SEGMENT, DestinationFolder, is_held
+from tracelog.ship.folder import DestinationFolder, is_held
 from tracelog.ship.gaps import origin_of
 from tracelog.ship.pipeline import Stats
-from tracelog.ship.records import Damage, read_records
 from tracelog.ship.refused import read_refused, refused_file
-from tracelog.ship.segment import about_of, settled_in
+from tracelog.ship.segment_files import SUFFIX, WrittenSegment, about_of
 from tracelog.ship.sender import Sender
 from tracelog.store import open_store, public_url, resolve_url
 
@@ -129,19 +128,17 @@ def words_of(stats: Stats) -> str:
 
 
 def _look_into(destination: DestinationFolder, folder: Path) -> Waiting:
-    paths = sorted(folder.glob(f"*{SEGMENT}"))
+    paths = sorted(folder.glob(f"*{SUFFIX}"))
     records, damaged, size = 0, 0, 0
     oldest: tuple[int, Mapping[str, object]] | None = None
     for path in paths:
         with suppress(OSError):
-            held = path.read_bytes()
-            size += len(held)
-            for found in read_records(held, settled_in(held), len(held)):
-                if isinstance(found, Damage):
-                    damaged += 1
-                    continue
-                records += 1
-                oldest = oldest or origin_of(found.document)
+            segment = WrittenSegment.find(path)
+            found = [record for _, record in segment.waiting()]
+            size += segment.size
+            records += len(found)
+            damaged += segment.damaged + segment.waits - len(found)
+            oldest = oldest or next(filter(None, map(origin_of, found)), None)
     about, own = _about(paths), destination.about
     return Waiting(
         url=own.url,
