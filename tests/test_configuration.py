@@ -23,7 +23,7 @@ from tracelog import StoreHandler
 from tracelog.capture.pretty import PrettyFormatter
 from tracelog.capture.stdlib import uninstall
 from tracelog.errors import ConfigurationError
-from tracelog.ship import sender
+from tracelog.ship import senders
 from tracelog.store import Store, open_store
 
 configure = tracelog.configure
@@ -38,7 +38,7 @@ def _own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module, name, fresh in (
         (configure_module, "own_handlers", []),
         (configure_module, "_left_alone", set()),
-        (sender, "_senders", {}),
+        (senders, "_senders", {}),
         (trace, "_TRACER_PROVIDER", None),
         (trace, "_TRACER_PROVIDER_SET_ONCE", Once()),
     ):
@@ -53,7 +53,7 @@ def _own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         provider.shutdown()
-    sender.shutdown(timeout=5)
+    senders.shutdown(timeout=5)
     structlog.reset_defaults()
     uninstall()
     logging.setLogRecordFactory(factory)
@@ -211,7 +211,7 @@ def test_structlog_is_left_alone_where_somebody_has_configured_it(url: str) -> N
 def test_what_cannot_work_is_refused_before_anything_is_changed(options: dict[str, Any], message: str) -> None:
     def state() -> list[Callable[..., Any] | object]:
         root = logging.getLogger()
-        return [root.handlers[:], root.level, logging.getLogRecordFactory(), trace._TRACER_PROVIDER, sender._senders]
+        return [root.handlers[:], root.level, logging.getLogRecordFactory(), trace._TRACER_PROVIDER, senders._senders]
 
     before = state()
     with pytest.raises(ConfigurationError, match=message):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tracelog.ship.exporter import StoreSpanExporter
     from tracelog.ship.handler import StoreHandler
     from tracelog.ship.renderer import StoreRenderer
-    from tracelog.ship.sender import flush, shutdown
+    from tracelog.ship.senders import flush, shutdown
     from tracelog.store import Store, open_store
 
 __version__ = "0.1.0"
@@ -49,11 +49,11 @@ _HOMES = {
     "TracelogError": "tracelog.errors",
     "add_trace_context": "tracelog.capture.structlog",
     "configure": "tracelog.configuration",
-    "flush": "tracelog.ship.sender",
+    "flush": "tracelog.ship.senders",
     "install": "tracelog.capture.stdlib",
     "make_json_bound_logger": "tracelog.capture.bound_logger",
     "open_store": "tracelog.store",
-    "shutdown": "tracelog.ship.sender",
+    "shutdown": "tracelog.ship.senders",
     "uninstall": "tracelog.capture.stdlib",
     "wrap": "tracelog.capture.execution",
 }

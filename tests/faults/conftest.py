@@ -8,7 +8,7 @@ import pytest
 from conftest import VERSIONS
 from nodes import Node
 
-from tracelog.ship import sender
+from tracelog.ship import sender, senders
 
 from .proxy import FaultProxy
 from .shipping import Shipping
@@ -33,12 +33,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def _own_senders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test an empty registry of senders that hardly pause, and close at the end what it made."""
-    monkeypatch.setattr(sender, "_senders", {})
+    monkeypatch.setattr(senders, "_senders", {})
     monkeypatch.setattr(sender, "_pause", lambda attempts, error: 0.02)
     for name in ("TRACELOG_STORE", "TRACELOG_DATASET", "TRACELOG_NAMESPACE"):
         monkeypatch.delenv(name, raising=False)
     yield
-    sender.shutdown(timeout=0)
+    senders.shutdown(timeout=0)
 
 
 @pytest.fixture

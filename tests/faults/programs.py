@@ -24,7 +24,7 @@ from ship.stores import assert_balanced
 
 import tracelog
 from tracelog.ship import pipeline as pipeline_module
-from tracelog.ship import sender as sender_module
+from tracelog.ship import senders as senders_module
 from tracelog.ship.drain import AdoptedSpool
 from tracelog.ship.folder import DestinationFolder, ProcessFolder
 from tracelog.ship.segment import MemorySegment
@@ -105,7 +105,7 @@ def make_logger() -> logging.Logger:
 def settle() -> None:
     """Wait until everything is stored, and hold the books against the equation."""
     assert tracelog.flush(60)
-    for sender in sender_module._senders.values():
+    for sender in senders_module._senders.values():
         assert_balanced(sender.stats)
 
 

@@ -19,7 +19,7 @@ from opentelemetry.trace import Tracer
 import tracelog.configuration
 from tracelog.capture import crash_lines, exceptions
 from tracelog.capture.stdlib import uninstall
-from tracelog.ship import sender
+from tracelog.ship import senders
 
 from .outcomes import OtelLogs
 
@@ -88,7 +88,7 @@ def otel_logs() -> OtelLogs:
 @pytest.fixture
 def store_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of an embedded store, for senders that end with the test."""
-    monkeypatch.setattr(sender, "_senders", {})
+    monkeypatch.setattr(senders, "_senders", {})
     monkeypatch.setattr(tracelog.configuration, "own_handlers", [])
     yield f"sqlite:{tmp_path}/tracelog.db"
-    sender.shutdown(timeout=5)
+    senders.shutdown(timeout=5)

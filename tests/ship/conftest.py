@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from tracelog.capture.stdlib import uninstall
-from tracelog.ship import sender
+from tracelog.ship import sender, senders
 from tracelog.store import Store, open_store
 
 
 @pytest.fixture(autouse=True)
 def _own_senders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test an empty registry of senders, and close at the end what it made."""
-    monkeypatch.setattr(sender, "_senders", {})
+    monkeypatch.setattr(senders, "_senders", {})
     monkeypatch.setattr(sender, "_pause", lambda attempts, error: 0.005)
     for name in ("TRACELOG_STORE", "TRACELOG_DATASET", "TRACELOG_NAMESPACE"):
         monkeypatch.delenv(name, raising=False)
     yield
-    sender.shutdown(timeout=5)
+    senders.shutdown(timeout=5)
 
 
 @pytest.fixture(autouse=True)

@@ -155,14 +155,14 @@ sys.exit(0)
 
 def test_a_fork_while_the_store_is_being_opened_leaves_the_child_a_store(url: str) -> None:
     program = """
-from tracelog.ship import sender
+from tracelog.ship import senders
 opening, forking = threading.Event(), threading.Event()
-open_store = sender.open_store
+open_store = senders.open_store
 def open_slowly(*arguments, **options):
     opening.set()
     forking.wait(0.1)  # in the middle of an import, as far as a fork can tell
     return open_store(*arguments, **options)
-sender.open_store = open_slowly
+senders.open_store = open_slowly
 assert "tracelog.store.sqlite" not in sys.modules
 logger.info("parent")
 assert opening.wait(20)
@@ -190,8 +190,8 @@ def test_a_process_that_ends_while_its_store_is_away_says_so_and_the_next_one_se
 def test_a_process_without_a_spool_on_disk_that_ends_while_its_store_is_away_says_what_is_lost(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path}/nowhere/tracelog.db"
     program = """
-from tracelog.ship import sender
-sender.shutdown.__defaults__ = (0.2,)
+from tracelog.ship import senders
+senders.shutdown.__defaults__ = (0.2,)
 logger.removeHandler(handler)
 logger.addHandler(tracelog.StoreHandler(sys.argv[1], spool=False))
 logger.info("placed")

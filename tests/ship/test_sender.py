@@ -19,7 +19,7 @@ import tracelog
 from tracelog import StoreHandler, StoreSpanExporter
 from tracelog.errors import ConfigurationError, StoreRejectedError, StoreUnavailableError
 from tracelog.schema.otel import Document, decode_log
-from tracelog.ship import sender as sender_module
+from tracelog.ship import senders
 from tracelog.ship.refused import read_refused, refused_file
 from tracelog.store import Store
 from tracelog.store.base import WriteResult
@@ -253,7 +253,7 @@ def test_a_store_that_was_given_is_left_open_and_one_that_was_opened_is_closed(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given, opened = MemoryStore(), MemoryStore()
-    monkeypatch.setattr(sender_module, "open_store", lambda *_, **__: opened)
+    monkeypatch.setattr(senders, "open_store", lambda *_, **__: opened)
     for target in (given, url):
         handler = StoreHandler(target)
         make_logger(handler).info("placed")

@@ -17,7 +17,9 @@ from tracelog.capture.spans import read_span
 from tracelog.capture.values import scrub
 from tracelog.schema.otel import Document, encode_spans
 from tracelog.ship.pipeline import Stats
-from tracelog.ship.sender import Sender, is_sending, sender_for
+from tracelog.ship.sender import Sender
+from tracelog.ship.senders import sender_for
+from tracelog.ship.sending import is_sending
 from tracelog.store import Store
 
 

@@ -15,7 +15,9 @@ from tracelog.resource import detect_resource
 from tracelog.schema.otel import Destination
 from tracelog.ship.log_text import LogText
 from tracelog.ship.pipeline import Stats
-from tracelog.ship.sender import EXIT_TIMEOUT, is_sending, sender_for
+from tracelog.ship.sender import EXIT_TIMEOUT
+from tracelog.ship.senders import sender_for
+from tracelog.ship.sending import is_sending
 from tracelog.store import Store
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ import msgspec
 from tracelog.schema import times
 from tracelog.schema.otel import LOGS, Destination, Document, decode_log, decode_span, encode_log, encode_span
 from tracelog.ship.private import DIRECT, make_private, make_root
-from tracelog.store.base import Refusal
+from tracelog.store.base import Refusal, Store, WriteResult
 
 LARGEST_FILE = 256 * 1024 * 1024
 """How large the file may become, bytes; what is refused then is counted only."""
@@ -39,6 +39,30 @@ class Refused(msgspec.Struct):
     stream: str
     id: str
     document: msgspec.Raw
+
+
+def write_repairing(store: Store, documents: Sequence[Document], destination: Destination) -> tuple[WriteResult, int]:
+    """Write a batch, and what is refused once more, repaired; return what became of it, and how many that helped."""
+    first = store.write(documents)
+    if not first.refused:
+        return first, 0
+    mended, beyond = [], []
+    for refusal in first.refused:
+        document = repaired(refusal, destination)
+        if document is None:
+            beyond.append(refusal)
+        else:
+            mended.append(document)
+    second = store.write(mended) if mended else WriteResult(0, 0)
+    result = WriteResult(
+        first.stored + second.stored,
+        first.duplicates + second.duplicates,
+        [*beyond, *second.refused],
+        [*first.again, *second.again],
+        first.failure_stored + second.failure_stored,
+        first.obstacle or second.obstacle,
+    )
+    return result, second.stored
 
 
 def repaired(refusal: Refusal, destination: Destination) -> Document | None:

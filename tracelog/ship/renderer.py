@@ -13,7 +13,8 @@ from tracelog.model import LogEntry
 from tracelog.resource import detect_resource
 from tracelog.schema.lines import line_schema
 from tracelog.ship.emit import emit
-from tracelog.ship.sender import is_sending, sender_for
+from tracelog.ship.senders import sender_for
+from tracelog.ship.sending import is_sending
 from tracelog.store import Store
 
 

@@ -1,38 +1,33 @@
 """One thread that empties a pipeline into its store, as often as it takes.
 
 It starts with the first document and waits with growing pauses while the store is away, without end: what is
-queued is kept. Its own doings are never logged or traced into the pipeline that it empties. Senders are kept
-by destination for the life of the process, and drained, for a bounded time, when the interpreter exits.
+queued is kept.
 """
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
 import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import get_ident
 from traceback import clear_frames
-from typing import Any, Literal
-from weakref import finalize
 
 import msgspec
 
 from tracelog.errors import StoreError, StoreUnavailableError
 from tracelog.resource import detect_resource
 from tracelog.schema.otel import Destination
-from tracelog.ship.folder import DestinationFolder, spool_root
+from tracelog.ship.folder import DestinationFolder
 from tracelog.ship.gaps import gap_document
 from tracelog.ship.keeper import Keeper
 from tracelog.ship.pipeline import Batch, Pipeline, Stats
-from tracelog.ship.refused import repaired, set_aside
+from tracelog.ship.refused import set_aside, write_repairing
+from tracelog.ship.sending import quieten_clients, sending
 from tracelog.ship.spool import Spool
-from tracelog.store import Store, open_store, public_url, resolve_destination, resolve_url
+from tracelog.store import Store
 from tracelog.store.base import Refusal, WriteResult
 from tracelog.store.forks import no_fork
 
@@ -44,15 +39,9 @@ EXIT_TIMEOUT = 5.0
 ADOPTION_INTERVAL = 5.0
 """How often is looked for what dead processes left, s."""
 COMPLAINT_INTERVAL = 300.0
-_CLIENTS = ("elastic_transport", "elasticsearch", "urllib3")
 
-_sending: set[int] = set()
-"""The threads that send, by their ident: quicker to ask than a `threading.local`."""
-
-
-def is_sending() -> bool:
-    """Say whether this thread is a sender, whose own log lines and spans must not be shipped."""
-    return get_ident() in _sending
+_inherited: list[Store] = []
+"""Stores of the parent, whose connections a forked child must neither use nor close."""
 
 
 class Sender:
@@ -175,7 +164,11 @@ class Sender:
             self._starting.release()
 
     def _start_thread(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, name="tracelog-sender", daemon=True)
+        def run() -> None:
+            with sending():
+                work()
+
+        thread = threading.Thread(target=run, name="tracelog-sender", daemon=True)
         self._threads.append(thread)
         try:
             thread.start()
@@ -185,8 +178,6 @@ class Sender:
 
     def _run(self) -> None:
         """Send, as long as the sender lives; share the work where there is much of it."""
-        _sending.add(get_ident())
-        _suppress_instrumentation()
         try:
             while not self._stop.is_set():
                 self._adopt()
@@ -200,7 +191,6 @@ class Sender:
         finally:
             if self._store is not None and self._owns_store:
                 self._store.close()
-            _sending.discard(get_ident())
 
     def _share(self, batch: Batch) -> None:
         """Let a second thread send while there is more than one batch to send, where the store is faster with two."""
@@ -210,15 +200,12 @@ class Sender:
                 self._start_thread(self._help)
 
     def _help(self) -> None:
-        _sending.add(get_ident())
-        _suppress_instrumentation()
         while not self._stop.is_set():
             batch = self.pipeline.take()
             if len(batch):
                 self._send(batch)
             if not batch.is_full:
                 break
-        _sending.discard(get_ident())
 
     def _adopt(self) -> None:
         if time.monotonic() >= self._next_adoption:
@@ -269,32 +256,13 @@ class Sender:
             self._stop.wait(_pause(self._busy_in_a_row, result.obstacle or StoreUnavailableError()))
 
     def _written(self, batch: Batch) -> WriteResult:
-        """Write a batch; write what is refused once more, repaired; set aside what is refused even then."""
-        store = self._target()
-        result = store.write(batch.documents)
-        if not result.refused:
-            return result
-        mended, beyond = [], []
-        for refusal in result.refused:
-            document = repaired(refusal, self.pipeline.destination)
-            if document is None:
-                beyond.append(refusal)
-            else:
-                mended.append(document)
-        second = store.write(mended) if mended else WriteResult(0, 0)
-        self.pipeline.repaired += second.stored
-        refusals = [*beyond, *second.refused]
-        if refusals:
-            self._complain(f"{self.url} refused {len(refusals)} documents: {refusals[0].reason}")
-            self._set_aside(refusals)
-        return WriteResult(
-            result.stored + second.stored,
-            result.duplicates + second.duplicates,
-            refusals,
-            [*result.again, *second.again],
-            result.failure_stored + second.failure_stored,
-            result.obstacle or second.obstacle,
-        )
+        """Write a batch; what is refused even when it was repaired is set aside."""
+        result, repaired = write_repairing(self._target(), batch.documents, self.pipeline.destination)
+        self.pipeline.repaired += repaired
+        if result.refused:
+            self._complain(f"{self.url} refused {len(result.refused)} documents: {result.refused[0].reason}")
+            self._set_aside(result.refused)
+        return result
 
     def _set_aside(self, refusals: Sequence[Refusal]) -> None:
         folder = self.pipeline.spool.folder
@@ -309,7 +277,7 @@ class Sender:
             if self._store is None:
                 with no_fork:
                     self._store = self._open_target()
-                _quieten_clients()
+                quieten_clients()
             return self._store
 
     def _wake_keeper(self) -> None:
@@ -354,108 +322,3 @@ def _let_go_of_batch(error: BaseException | None) -> None:
     while error is not None:
         clear_frames(error.__traceback__)
         error = error.__context__
-
-
-def _quieten_clients() -> None:
-    """Keep what clients log of a sender's own requests from all handlers: a line for each try would be noise."""
-    for name, logger in tuple(logging.root.manager.loggerDict.items()):
-        if name.partition(".")[0] in _CLIENTS and isinstance(logger, logging.Logger):
-            logger.addFilter(_is_of_application)
-
-
-def _is_of_application(_record: logging.LogRecord) -> bool:
-    return not is_sending()
-
-
-def _suppress_instrumentation() -> None:
-    """Tell instrumentations (SQLite, urllib3) that what this thread does is no part of the application."""
-    from opentelemetry import context
-    from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
-
-    context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
-
-
-_inherited: list[Store] = []
-"""Stores of the parent, whose connections a forked child must neither use nor close."""
-
-_senders: dict[Hashable, Sender] = {}
-_registry = threading.Lock()
-
-
-def sender_for(
-    store: str | Store | None = None,
-    *,
-    dataset: str | None = None,
-    namespace: str | None = None,
-    api_key: str | None = None,
-    ca_certs: str | None = None,
-    ssl_fingerprint: str | None = None,
-    compress: bool = False,
-    spool: str | os.PathLike[str] | Literal[False] | None = None,
-) -> Sender:
-    """Return the process's one sender to a destination, made on first use. No connection is opened here.
-
-    `spool`: the folder of all spools, else `TRACELOG_SPOOL`, else the user's own; False for memory.
-    """
-    root = spool_root(spool)
-    destination = resolve_destination(dataset, namespace)
-    target: Callable[[], Store]
-    if isinstance(store, Store):
-        ready = store
-        key: Hashable = (id(ready), destination, root)
-        url, target = ready.url, lambda: ready
-    else:
-        given = resolve_url(store)
-        url = public_url(given)
-        key = (given, destination, root, api_key, ca_certs, ssl_fingerprint, compress)
-        options: dict[str, Any] = {
-            "dataset": dataset,
-            "namespace": namespace,
-            "api_key": api_key,
-            "ca_certs": ca_certs,
-            "ssl_fingerprint": ssl_fingerprint,
-            "compress": compress,
-        }
-        target = lambda: open_store(given, **options)  # noqa: E731 - a name would say no more
-    with _registry:
-        if key not in _senders:
-            folder = None if root is None else DestinationFolder.of(root, url, destination)
-            _senders[key] = Sender(target, url, destination, owns_store=not isinstance(store, Store), folder=folder)
-        return _senders[key]
-
-
-def flush(timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> bool:
-    """Wait until all that this process emitted is stored; False when `timeout` seconds ran out.
-
-    With `durable`, wait until it is on the disk of this machine instead, safe from a power cut.
-    """
-    deadline = time.monotonic() + timeout
-    senders = list(_senders.values())
-    flushed = [sender.flush(max(deadline - time.monotonic(), 0.0), durable=durable) for sender in senders]
-    return all(flushed)
-
-
-def shutdown(timeout: float = EXIT_TIMEOUT) -> None:
-    """Send what waits, for at most `timeout` seconds in all, and close. Runs by itself when the interpreter exits."""
-    deadline = time.monotonic() + timeout
-    with _registry:
-        senders = list(_senders.values())
-        _senders.clear()
-    for sender in senders:
-        sender.close(max(deadline - time.monotonic(), 0.0))
-
-
-def _reset_after_fork() -> None:
-    global _registry  # noqa: PLW0603 - the parent may have held it when it forked
-    _registry = threading.Lock()
-    _sending.clear()
-    for sender in _senders.values():
-        sender.begin_in_child()
-
-
-# At exit, what was registered last runs first. Finalizers, which are all registered with the first of them, empty the
-# pools of connections: whatever had to be sent after that would wait for one in vain.
-finalize(shutdown, bool)
-atexit.register(shutdown)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_after_fork)

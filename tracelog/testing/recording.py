@@ -22,7 +22,7 @@ import structlog
 from tracelog.capture.record import read_record
 from tracelog.capture.structlog import read_event
 from tracelog.model import LogEntry, Span, level_of
-from tracelog.ship.sender import is_sending
+from tracelog.ship.sending import is_sending
 from tracelog.testing.spans import keep_spans, tracer_provider
 
 _CODE = ("code.file.path", "code.line.number", "code.function.name")
