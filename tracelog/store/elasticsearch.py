@@ -236,7 +236,7 @@ class ElasticsearchStore(Store):
 
 
 class _Untouched(elasticsearch.JsonSerializer):
-    """Leaves an answer as the bytes that it came as."""
+    """Leaves bytes as they are: an answer, and the body of a bulk, which the client's own copies with the lock held."""
 
     def loads(self, data: bytes) -> bytes:
         return data
@@ -254,7 +254,7 @@ def _build_client(
     try:
         return elasticsearch.Elasticsearch(
             list(address.hosts),
-            serializers={_JSON: _Untouched()},
+            serializers={_JSON: _Untouched(), _LINES: _Untouched()},
             request_timeout=_TIMEOUT_SECONDS,
             http_compress=compress,
             max_retries=len(address.hosts) - 1,  # on the other hosts; to try again later is the sender's part
