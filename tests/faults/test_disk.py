@@ -125,7 +125,7 @@ def test_row_17_where_disk_and_memory_are_full_the_oldest_is_given_up_counted_an
     shipping: Shipping, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(spool_module, "LARGEST", spool_module.FIRST)
-    shipping.sender.pipeline.spool._memory = 2_000_000
+    shipping.sender.pipeline.spool._room._memory = 2_000_000
     with proxy.refusing(), disk_that_says(errno.ENOSPC, monkeypatch):
         log_more_than_fits(shipping)
         assert 0 < shipping.stats.lost_quota < shipping.stats.emitted
@@ -137,7 +137,7 @@ def test_row_17_where_the_quota_is_reached_the_oldest_is_given_up_counted_and_sh
 ) -> None:
     monkeypatch.setattr(spool_module, "LARGEST", spool_module.FIRST)
     spool = shipping.sender.pipeline.spool
-    spool._quota, spool._memory = 2_000_000, 2_000_000
+    spool._room._quota, spool._room._memory = 2_000_000, 2_000_000
     with proxy.refusing():
         log_more_than_fits(shipping)
         assert 0 < shipping.stats.lost_quota < shipping.stats.emitted

@@ -8,8 +8,6 @@ full too, the oldest segment is given up, what is WARNING and above last. All of
 
 from __future__ import annotations
 
-import errno
-import itertools
 import secrets
 import threading
 from collections import deque
@@ -19,21 +17,17 @@ from typing import NamedTuple
 
 from tracelog.schema.otel import LOGS, Destination
 from tracelog.ship.drain import Drain
-from tracelog.ship.folder import DestinationFolder, ProcessFolder
-from tracelog.ship.segment import PER_SLOT, MemorySegment, buffer_size
+from tracelog.ship.folder import DestinationFolder
+from tracelog.ship.room import MEMORY, QUOTA, Room
+from tracelog.ship.segment import PER_SLOT, MemorySegment
 from tracelog.store.bulk import action
 
 FIRST, LARGEST = 256 * 1024, 4 * 1024 * 1024
 """How many bytes of records the first segment has room for, and those that come after some others."""
-QUOTA = 1024**3
-"""How many bytes all spools of a destination may take on disk."""
-MEMORY = 64 * 1024 * 1024
-"""How many bytes of memory stand in for the disk."""
 _GROWTH = 4
 _AHEAD = 2
 _NEVER = 1 << 62
 _FULL = "the spool was full"
-_FULL_DISK = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 class Loss(NamedTuple):
@@ -75,9 +69,8 @@ class Spool(Drain):
         super().__init__()
         self.folder = folder
         self._index = destination.stream(LOGS).name
-        self._about, self._wake, self._complain = about, wake, complain
-        self._quota, self._memory = quota, memory
-        self._own: ProcessFolder | None = None
+        self._wake, self._complain = wake, complain
+        self._room = Room(folder, about, quota=quota, memory=memory)
         self._ready: deque[MemorySegment] = deque()
         self.begin()
 
@@ -85,11 +78,9 @@ class Spool(Drain):
         """Begin anew: at the start, and in a forked child, where the parent's segments are not ours."""
         for segment in (*self._segments, *self._ready):
             segment.release()
-        if self._own is not None:
-            self._own.release()
         super().__init__()
-        self._own = None
         self.id = int.from_bytes(secrets.token_bytes(8), "little")
+        self._room.begin(self.id)
         before, _, behind = action(self._index, "NUMBER").replace(b"%", b"%%").rpartition(b"NUMBER")
         self._numbered = b"%b%016x-%%012x%b%%b\n" % (before, self.id, behind)
         """A record without an action of its own, with room for its number and its document."""
@@ -107,10 +98,6 @@ class Spool(Drain):
         """From which byte of the current segment on others are prepared; and the same until the keeper is woken."""
         self._size = FIRST
         """How many bytes of records the next segment has room for."""
-        self._numbers = itertools.count()
-        self._trouble: str | None = None
-        self._is_disk_full = True
-        """Whether the disk took nothing more as it, or the quota, was full, rather than for another reason."""
         self.lost = self.segment_waits = 0
         self.losses: deque[Loss] = deque()
         """What was given up and is not yet told to readers."""
@@ -180,7 +167,7 @@ class Spool(Drain):
         if segment is None:
             self.segment_waits += self.folder is not None and self._emitted > 0
             segment = self._create(max(need, self._size))
-            if self._trouble is not None:
+            if self._room.trouble is not None:
                 self._wake()
         return segment
 
@@ -194,14 +181,14 @@ class Spool(Drain):
     def prepare(self) -> None:
         """Have segments ready for what is to come, and say what went wrong. For the keeper, who is never waited for."""
         with self._preparing:
-            own, current = self._own, self._current
-            if own is not None and current is not None and current.position[1] > self._ahead_from:
-                self._prepare(own)
+            current = self._current
+            if current is not None and current.position[1] > self._ahead_from:
+                self._prepare()
         self._tell_trouble()
 
-    def _prepare(self, own: ProcessFolder) -> None:
+    def _prepare(self) -> None:
         while len(self._ready) < (_AHEAD if self._size == LARGEST else 1):
-            segment = self._on_disk(self._size, own)
+            segment = self._room.on_disk(self._size, may_claim=False)
             if segment is None:
                 return
             segment.touch()
@@ -227,14 +214,14 @@ class Spool(Drain):
                 if segment not in self._segments:  # it has just been sent
                     return True
                 segment.is_deleted = not segment.is_there
-                self._trouble = f"cannot sync {segment.path}: {error.strerror}"
+                self._room.trouble = f"cannot sync {segment.path}: {error.strerror}"
                 return False
             segment.persisted = count if durably else segment.persisted
         return segment.is_durable
 
     def _tell_trouble(self) -> None:
         """Say what went wrong, when no lock is held: whoever hears it may log."""
-        trouble, self._trouble = self._trouble, None
+        trouble, self._room.trouble = self._room.trouble, None
         if trouble is not None:
             self._complain(trouble)
 
@@ -247,7 +234,7 @@ class Spool(Drain):
     @property
     def by_hand(self) -> bool:
         """Whether segments reach the disk only when they are persisted."""
-        return self._own is not None and self._own.by_hand
+        return self._room.own is not None and self._room.own.by_hand
 
     @property
     def left(self) -> bool:
@@ -284,44 +271,24 @@ class Spool(Drain):
                 segment.remove()
             self._ready.clear()
             self._size = FIRST
-            self._let_go_of_folder()
+            self._room.let_go()
         self._tell_trouble()
         return lost
 
-    def _let_go_of_folder(self) -> None:
-        own, self._own = self._own, None
-        if own is not None:
-            own.remove()
-
     def _create(self, size: int) -> MemorySegment | None:
         """Make a segment: on disk, else in memory, else in place of the oldest; None where even that is impossible."""
-        if self._own is not None and not self._own.path.is_dir():  # somebody has deleted it
-            self._let_go_of_folder()
+        if self._room.is_gone:
+            self._room.let_go()
         for _ in range(2 * len(self._segments) + 2):
-            segment = self._on_disk(size, self._own) or self._in_memory(size)
+            segment = self._room.on_disk(size) or self._room.in_memory(size, self._held)
             if segment is not None or not self._give_up_oldest():
                 return segment
         return None
 
-    def _on_disk(self, size: int, own: ProcessFolder | None) -> MemorySegment | None:
-        """Make a segment in the folder of this process, which is claimed where there is none. No lock may be needed."""
-        if self.folder is None:
-            return None
-        try:
-            self._is_disk_full = self.folder.size() + buffer_size(size) > self._quota
-            if self._is_disk_full:
-                return None
-            if own is None:
-                own = self._own = self.folder.claim(f"{self.id:016x}-{next(self._numbers)}")
-            return own.create(next(self._numbers), size, self._about)
-        except OSError as error:
-            self._is_disk_full = error.errno in _FULL_DISK
-            self._trouble = f"{error}; what is logged is kept in memory"
-            return None
-
-    def _in_memory(self, size: int) -> MemorySegment | None:
-        held = sum(one.size for one in (*self._segments, *self._ready) if not one.is_durable)
-        return MemorySegment.of_size(size) if held + buffer_size(size) <= self._memory else None
+    @property
+    def _held(self) -> int:
+        """How many bytes of memory stand in for the disk."""
+        return sum(one.size for one in (*self._segments, *self._ready) if not one.is_durable)
 
     def _give_up_oldest(self) -> bool:
         """Give up the oldest segment that nobody is sending, keeping for the time what is WARNING and above.
@@ -334,7 +301,7 @@ class Spool(Drain):
                 for segment in self._segments
                 if segment.is_full
                 and segment.settled == segment.taken
-                and (self._is_disk_full or not segment.is_durable)
+                and (self._room.is_disk_full or not segment.is_durable)
             ]
             if not candidates:
                 return False
@@ -369,11 +336,7 @@ class Spool(Drain):
         if not records:
             return None
         size = max(sum(map(len, records)), len(records) * PER_SLOT)
-        segment = None
-        if self._own is not None:
-            with suppress(OSError):
-                segment = self._own.create(next(self._numbers), size, self._about)
-        segment = segment or self._in_memory(size)
+        segment = self._room.beyond_quota(size) or self._room.in_memory(size, self._held)
         if segment is not None:
             segment.begin(victim.first)
             for record in records:
