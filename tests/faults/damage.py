@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from capture.telemetry import make_logger
 from ship.stores import MemoryStore, assert_balanced
 
@@ -19,12 +20,14 @@ from tracelog import StoreHandler
 from tracelog.errors import StoreUnavailableError
 from tracelog.schema.otel import Document
 from tracelog.ship import gaps
+from tracelog.ship import spool as spool_module
 from tracelog.ship.records import SLOT, SLOT_SIZE
 from tracelog.ship.segment import START
 from tracelog.ship.segment_files import SUFFIX
 from tracelog.store.bulk import decode_record
 
-LINES = 8
+LINES, SIZE = 8, 16_384
+"""How many lines are left, and the room that a segment has for them: few of its slots are not used."""
 AWAY = StoreUnavailableError("memory: away")
 
 
@@ -48,10 +51,12 @@ class Left(NamedTuple):
 
 def leave_spool(root: Path) -> Left:
     """Leave a spool of a few records, none of which was sent."""
-    logger = make_logger(StoreHandler(MemoryStore(*[AWAY] * 1000), spool=root))
-    for number in range(LINES):
-        logger.info("line a %d", number)
-    tracelog.shutdown(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spool_module, "FIRST", SIZE)
+        logger = make_logger(StoreHandler(MemoryStore(*[AWAY] * 1000), spool=root))
+        for number in range(LINES):
+            logger.info("line a %d", number)
+        tracelog.shutdown(0)
     (segment,) = root.rglob(f"*{SUFFIX}")
     content = segment.read_bytes()
     documents, places = [], []
