@@ -171,7 +171,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     stands at the top as its parent never arrived (that one is in `Trace.ghosts`). Where spans named each other
     as parents, in a circle, the earliest stands at the top, and `cycle` is the index of the parent that it names, which
     is below it (or itself). `logs` are ordered by time; those that carry no span id are there by a guess: this was the
-    deepest span of their service that was open at the time.
+    deepest span of their service that was open at the time. `critical`: on the trace's critical path.
     """
 
     span: Span
@@ -184,6 +184,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     linked_from: tuple[SpanLink, ...] = ()
     orphan: bool = False
     cycle: int | None = None
+    critical: bool = False
 
     @property
     def is_root(self) -> bool:
@@ -214,6 +215,19 @@ class Ghost(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
+class Segment(msgspec.Struct, frozen=True):
+    """A stretch of a critical path: from `start` to `end` (ns) what was waited for was `span` itself, not a child."""
+
+    span: Span
+    start: int
+    end: int
+
+    @property
+    def duration(self) -> int:
+        """How long it was waited for, ns."""
+        return self.end - self.start
+
+
 class Finding(msgspec.Struct, frozen=True):
     """What is remarkable about a trace, in one sentence, and the spans (or ghosts) that it is about."""
 
@@ -227,13 +241,15 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
 
     `nodes` are in tree order: parents first, siblings by start, the children of a ghost together. Every line is in one
     place: on a node, on one of the `ghosts` (spans that never arrived, by start), or among the `unplaced_logs`, which
-    belong to the trace but to no span. All are ordered by time. `findings`: what is remarkable, most telling first.
+    belong to the trace but to no span. All are ordered by time. `critical_path`: what the trace waited for, from the
+    start of its root to the end, by time. `findings`: what is remarkable, most telling first.
     """
 
     trace_id: str
     nodes: tuple[Node, ...] = ()
     unplaced_logs: tuple[LogEntry, ...] = ()
     ghosts: tuple[Ghost, ...] = ()
+    critical_path: tuple[Segment, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -251,8 +267,12 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     @property
     def root(self) -> Span | None:
         """The first root span; where none arrived, the first span at the top."""
-        root = next((node.span for node in self.nodes if node.is_root), None)
-        return root or (self.nodes[0].span if self.nodes else None)
+        return self.root_node.span if self.root_node else None
+
+    @property
+    def root_node(self) -> Node | None:
+        """The place of `root`."""
+        return next((node for node in self.nodes if node.is_root), self.nodes[0] if self.nodes else None)
 
     @cached_property
     def services(self) -> tuple[str, ...]:

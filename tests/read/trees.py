@@ -207,9 +207,10 @@ def expected_ghosts(spans: list[Span], adrift: list[LogEntry]) -> list[Ghost]:
 
 
 def silent(trace: Trace) -> Trace:
-    """Return a trace less what it says about itself in words."""
+    """Return a trace as it was built: less what it says about itself in words, and less its critical path."""
+    nodes = tuple(msgspec.structs.replace(node, critical=False) for node in trace.nodes)
     ghosts = tuple(msgspec.structs.replace(ghost, text="") for ghost in trace.ghosts)
-    return msgspec.structs.replace(trace, ghosts=ghosts, findings=())
+    return msgspec.structs.replace(trace, nodes=nodes, ghosts=ghosts, critical_path=(), findings=())
 
 
 def in_order(spans: Any) -> list[Span]:

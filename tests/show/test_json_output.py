@@ -80,7 +80,7 @@ def test_a_trace_is_printed_whole_with_its_spans_in_tree_order_and_its_lines_on_
                 ],
                 "status": {"code": "UNSET"},
                 "orphan": False,
-                "critical": False,
+                "critical": True,
                 "logs": [
                     {
                         "time": "2026-04-19T14:23:01.200Z",
@@ -113,7 +113,7 @@ def test_a_trace_is_printed_whole_with_its_spans_in_tree_order_and_its_lines_on_
                 "linked_from": [],
                 "status": {"code": "ERROR", "message": "no stock"},
                 "orphan": False,
-                "critical": False,
+                "critical": True,
                 "logs": [LINE_OBJECT],
             },
             {

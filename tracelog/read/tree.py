@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tracelog.model import Ghost, LogEntry, Node, Span, SpanLink, Trace
+from tracelog.read.critical import with_critical_path
 from tracelog.read.findings import judged
 from tracelog.read.ghosts import find_ghosts
 from tracelog.read.parents import Ancestry, SpanIndex, trace_ancestry
@@ -52,7 +53,7 @@ def assemble(
     lines = placement.by_position()
     nodes = _nodes(distinct, ancestry, order, depths, lines=lines, linked=_linked(distinct, incoming))
     trace = Trace(trace_id=trace_id, nodes=nodes, unplaced_logs=tuple(lines.get(None, ())), ghosts=tuple(ghosts))
-    return judged(trace, now)
+    return judged(with_critical_path(trace), now)
 
 
 def _nodes(

@@ -72,7 +72,7 @@ def _span(node: Node) -> dict[str, Any]:
         "linked_from": [_link(link) for link in node.linked_from],
         "status": status,
         "orphan": node.orphan,
-        "critical": False,
+        "critical": node.critical,
         "logs": [log_object(entry, guessed=node.is_guess(entry)) for entry in node.logs],
     }
 
