@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from tracelog.model import Ghost, LogEntry, Node, Span, Trace
+from tracelog.read.tree import build_trace
 
 TRACE = "f" * 32
 
@@ -47,6 +48,20 @@ def make_line(number: int, span: int | None, time: int = 0, **rest: Any) -> LogE
 def make_event(number: int, span: int, time: int = 0, name: str = "retry", **rest: Any) -> LogEntry:
     """Make a span event as the store keeps it: a document of its own."""
     return make_line(number, span, time, body=None, observed_time=None, event_name=name, **rest)
+
+
+MS = 1_000_000
+
+
+def call(number: int, parent: int | None, start: float, end: float, **rest: Any) -> Span:
+    """Make a span from its start to its end, ms."""
+    return make_span(number, parent, round(start * MS), round((end - start) * MS), **rest)
+
+
+def found(kind: str, spans: list[Span], logs: list[LogEntry] | None = None) -> list[tuple[str, list[int]]]:
+    """Return what is said of one kind about a trace, and the numbers of the spans that prove it."""
+    findings = build_trace(TRACE, spans, logs or []).findings
+    return [(each.text, [int(held, 16) - 1 for held in each.span_ids]) for each in findings if each.kind == kind]
 
 
 class Case(NamedTuple):

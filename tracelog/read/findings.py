@@ -1,5 +1,11 @@
-"""A trace -> what is remarkable about it: few findings, each in one sentence.
+"""A trace -> what is remarkable about it: few findings, each in one sentence, the most telling first.
 
+retry      the same call made again after it had failed
+gap        stretches of the critical path in which nothing was going on that can be seen
+hidden     lines at ERROR in spans that do not say that they failed
+unlogged   spans that failed, and no line says why
+repeated   many calls of one operation by one parent
+serial     calls one after the other that could be made at the same time
 orphan     spans whose parents never arrived, the root among what is missing or not
 ghost      span ids that only log lines carry
 arriving   both of these while the trace is so young that they may yet come
@@ -15,9 +21,20 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from tracelog.model import Finding, Ghost, Node, Trace
-from tracelog.read.ghosts import NEVER, NOT_SAMPLED, NOT_YET, count, evidence, worded
+from tracelog.read.calls import siblings
+from tracelog.read.errors import hidden_findings, unlogged_findings
+from tracelog.read.gaps import gap_findings
+from tracelog.read.ghosts import NEVER, NOT_SAMPLED, NOT_YET, evidence, worded
+from tracelog.read.repeats import repeat_findings, serial_findings
+from tracelog.read.retries import retry_findings
 from tracelog.read.skew import Skew, skews
+from tracelog.read.wording import count
 
+KINDS = (
+    "retry", "gap", "hidden", "unlogged", "repeated", "serial", "orphan", "ghost", "arriving", "cycle", "unsampled",
+    "skew",
+)  # fmt: skip
+"""Every kind of finding, the most telling first."""
 ARRIVING = 30_000_000_000
 """How long after its newest document a trace is taken to be still arriving, ns."""
 _IDS_NAMED = 3
@@ -32,7 +49,21 @@ def judged(trace: Trace, now: int | None = None) -> Trace:
     ghosts = tuple(ghost if ghost.state == state else worded(ghost, state) for ghost in trace.ghosts)
     trace = msgspec.structs.replace(trace, ghosts=ghosts)
     missing = _arriving(trace, age) if age is not None else _missing(trace)
-    return msgspec.structs.replace(trace, findings=(*missing, *_cycles(trace), *_unsampled(trace), *_skews(trace)))
+    findings = (*_explained(trace), *missing, *_cycles(trace), *_unsampled(trace), *_skews(trace))
+    return msgspec.structs.replace(trace, findings=findings)
+
+
+def _explained(trace: Trace) -> Iterator[Finding]:
+    """Say where the time went and what failed."""
+    nodes = trace.nodes
+    groups = siblings(nodes)
+    waited = sum(segment.duration for segment in trace.critical_path)
+    yield from retry_findings(groups)
+    yield from gap_findings(trace)
+    yield from hidden_findings(trace)
+    yield from unlogged_findings(trace)
+    yield from repeat_findings(nodes, groups, waited)
+    yield from serial_findings(nodes, groups, waited)
 
 
 def _age(trace: Trace, now: int) -> int | None:

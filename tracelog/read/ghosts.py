@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from tracelog.model import Ghost, LogEntry, Span
+from tracelog.read.wording import count
 
 NEVER, NOT_YET, NOT_SAMPLED = "never arrived", "not here yet", "not sampled"
 _SAMPLED = 1
@@ -50,11 +51,6 @@ def evidence(ghost: Ghost) -> str:
     if len(services) > _SERVICES_NAMED:
         return f"{lines} of {len(services)} services {verb} its id"
     return f"{lines} of service{'s' * (len(services) > 1)} {', '.join(services)} {verb} its id"
-
-
-def count(number: int, noun: str) -> str:
-    """Return `1 line`, `1,234 lines`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _ghost(span_id: str, children: Sequence[Span], lines: Sequence[LogEntry]) -> Ghost:

@@ -8,16 +8,15 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from tracelog.schema import times
+from tracelog.read import wording
 from tracelog.store.query import attribute_text
 
 _PLAIN = re.compile(r"[ -~]*")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_MINUTE = 60 * times.SECOND
-_UNITS = (
-    ("d", 1440 * _MINUTE), ("h", 60 * _MINUTE), ("m", _MINUTE), ("s", times.SECOND), ("ms", 1_000_000), ("µs", 1_000)
-)  # fmt: skip
 _UNSAFE_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+
+duration = wording.duration
+"""Return a duration with three digits that matter, as findings say it too."""
 
 ASCII_FALLBACK = "tracelog.ascii_fallback"
 """The name of a codec error handler: what an encoding lacks is drawn in ASCII or, if it is nobody's art, escaped."""
@@ -50,18 +49,6 @@ def _escaped(character: str) -> str:
 def _escape(character: str) -> str:
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004
-
-
-def duration(nanoseconds: int) -> str:
-    """Return a duration with three digits that matter: `850 µs`, `12.3 ms`, `8.12 s`, `2 m 05 s`, `1.25 h`."""
-    if _MINUTE <= nanoseconds < 10 * _MINUTE:
-        minutes, rest = divmod(nanoseconds, _MINUTE)
-        return f"{minutes} m {rest // times.SECOND:02d} s"
-    for unit, size in _UNITS:
-        if nanoseconds >= size:
-            value = nanoseconds / size
-            return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"  # noqa: PLR2004 - digits
-    return f"{nanoseconds} ns"
 
 
 def attributes(held: Mapping[str, Any]) -> str:

@@ -1,0 +1,98 @@
+"""Errors that the spans and the lines of a trace do not agree about.
+
+`hidden`: a line at ERROR in a span whose status is not ERROR, nor that of what called it within its service, nor of
+what it called itself: whoever counts failed spans misses it.
+
+`unlogged`: a span that failed, in a service that logs, and nothing says why: no line at WARNING or above and no
+exception, neither below it nor in what called it within its service. An answer of 4xx is an answer, not a failure of
+the client that got it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from tracelog.model import LEVELS, Finding, LogEntry, Node, Trace
+from tracelog.read.calls import named, reason, status_code
+from tracelog.read.critical import children_of
+from tracelog.read.wording import count, cropped, listed, quoted
+
+_MOST = 3
+_ANSWERS = range(400, 500)
+
+
+def hidden_findings(trace: Trace) -> Iterator[Finding]:
+    """Say which errors no span shows, those that are most often there first; spans of one name together."""
+    nodes = trace.nodes
+    holding = [(node, line) for node in nodes for line in node.logs if _is_at(line, "ERROR")]
+    shown = _above(nodes, [_failed(node) for node in nodes]) if holding else []
+    alike: dict[str, list[tuple[Node, LogEntry]]] = defaultdict(list)
+    for node, line in holding:
+        if not (shown[node.index] or node.is_guess(line) or any(map(_failed, children_of(nodes, node)))):
+            alike[named(node.span)].append((node, line))
+    most = sorted(alike.items(), key=lambda item: -len(item[1]))
+    for name, found in most[:_MOST]:
+        node, line = found[0]
+        errors = "an error" if len(found) == 1 else count(len(found), "error")
+        text = f"{name} logged {errors}, and its status is {node.span.status}: {quoted(line.message)}"
+        yield Finding("hidden", text, _ids(node for node, _ in found))
+
+
+def unlogged_findings(trace: Trace) -> Iterator[Finding]:
+    """Say which spans failed without a word; of failures below each other, the deepest is told of."""
+    nodes = trace.nodes
+    failures = [node for node in nodes if _failed(node) and not any(map(_failed, children_of(nodes, node)))]
+    failures = [node for node in failures if node.span.kind != "CLIENT" or status_code(node.span) not in _ANSWERS]
+    if not failures:
+        return
+    spoken = [_speaks(node) for node in nodes]
+    spoken_above, spoken_before = _above(nodes, spoken), [0, *accumulate(spoken)]
+    elsewhere = [*trace.unplaced_logs, *(line for ghost in trace.ghosts for line in ghost.logs)]
+    logging = {line.service for node in nodes for line in node.logs} | {line.service for line in elsewhere}
+    logging -= {line.service for line in elsewhere if _is_at(line, "WARNING")}
+    silent = [
+        node
+        for node in failures
+        if node.span.service in logging
+        and not spoken_above[node.index]
+        and spoken_before[node.index] == spoken_before[node.index + 1 + node.descendants]
+    ]
+    if silent:
+        yield Finding("unlogged", _unlogged_text(silent), _ids(silent))
+
+
+def _unlogged_text(silent: Sequence[Node]) -> str:
+    names = list(dict.fromkeys(named(node.span) for node in silent))
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    why = reason(silent[0].span) if len(names) == 1 else None
+    status = f" (its status: {cropped(why)})" if why else ""
+    times = f" {len(silent):,} times" if len(silent) > 1 else ""
+    return f"{listed(names[:_MOST])}{more} failed{times}{status}, and no line says why"
+
+
+def _ids(nodes: Iterable[Node]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(node.span.span_id for node in nodes))
+
+
+def _above(nodes: Sequence[Node], marks: Sequence[bool]) -> list[bool]:
+    """Return for each node whether it is marked itself, or a node above it in an unbroken line of its service."""
+    above = list(marks)
+    for node in nodes:  # parents stand before their children
+        if node.parent is not None and above[node.parent] and nodes[node.parent].span.service == node.span.service:
+            above[node.index] = True
+    return above
+
+
+def _failed(node: Node) -> bool:
+    return node.span.status == "ERROR"
+
+
+def _speaks(node: Node) -> bool:
+    """Tell whether a span says why something failed: a line at WARNING or above, or an exception."""
+    return any(_is_at(line, "WARNING") for line in node.logs) or any(e.name == "exception" for e in node.span.events)
+
+
+def _is_at(line: LogEntry, level: str) -> bool:
+    return (line.severity_number or LEVELS.get(line.level or "", 0)) >= LEVELS[level]

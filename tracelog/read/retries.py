@@ -1,0 +1,74 @@
+"""Retries: the same call made again by the same parent, after it had failed.
+
+Each attempt but the last has failed, and the next began when it was over. Where the same call was also made again after
+it had succeeded, it is made in a loop of which some passes failed: no attempt can be told from the next pass, and
+nothing is found.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from tracelog.model import Finding, Node
+from tracelog.read.calls import Siblings, failed, reason, same_call
+from tracelog.read.wording import cropped, duration
+
+Attempts = list[Node]
+_MOST = 3
+
+
+def retry_findings(groups: Iterable[Siblings]) -> Iterator[Finding]:
+    """Say what was tried again, in the order of the time that it took; calls of one name together."""
+    alike: dict[tuple[str, str], list[Attempts]] = defaultdict(list)
+    for group in groups:
+        if any(failed(node.span) for node in group.calls):
+            for attempts in _retried(group.calls):
+                span = attempts[0].span
+                alike[span.service, span.name].append(attempts)
+    longest = sorted(alike.values(), key=lambda calls: -_time(calls))
+    for calls in longest[:_MOST]:
+        yield Finding("retry", _text(calls), tuple(node.span.span_id for attempts in calls for node in attempts))
+
+
+def _retried(calls: Sequence[Node]) -> list[Attempts]:
+    """Return the calls of one name that were made more than once, each as its attempts."""
+    same: dict[object, list[Node]] = defaultdict(list)
+    for node in calls:
+        same[same_call(node.span)].append(node)
+    found = []
+    for again in same.values():
+        attempts = _attempts(again)
+        if all(failed(each[0].span) for each in attempts):
+            found += [each for each in attempts if len(each) > 1]
+    return found
+
+
+def _attempts(again: Sequence[Node]) -> list[Attempts]:
+    """Part the times at which the same call was made into calls and their attempts."""
+    parts: list[Attempts] = []
+    for node in again:
+        last = parts[-1][-1].span if parts else None
+        if last is not None and failed(last) and node.span.start >= last.end:
+            parts[-1].append(node)
+        else:
+            parts.append([node])
+    return parts
+
+
+def _time(calls: Iterable[Attempts]) -> int:
+    return sum(attempts[-1].span.end - attempts[0].span.start for attempts in calls)
+
+
+def _text(calls: Sequence[Attempts]) -> str:
+    span = calls[0][0].span
+    times, took = sum(map(len, calls)), duration(_time(calls))
+    vain = sum(failed(attempts[-1].span) for attempts in calls)
+    if len(calls) == 1:
+        outcome = "each time in vain" if vain else "before it succeeded"
+        said = f"{span.service} tried {span.name} {times} times in {took}, {outcome}"
+    else:
+        outcome = f", {vain} of them in vain" if vain else ""
+        said = f"{span.service} tried {len(calls)} calls of {span.name} {times} times in {took}{outcome}"
+    why = reason(span)
+    return f"{said}: {cropped(why)}" if why else said

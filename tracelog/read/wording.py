@@ -1,0 +1,46 @@
+"""Parts of the sentences in which findings are said."""
+
+from __future__ import annotations
+
+_SECOND = 1_000_000_000
+_MINUTE = 60 * _SECOND
+_UNITS = (
+    ("d", 1440 * _MINUTE), ("h", 60 * _MINUTE), ("m", _MINUTE), ("s", _SECOND), ("ms", 1_000_000), ("µs", 1_000)
+)  # fmt: skip
+_MOST_SAID = 72
+
+
+def duration(nanoseconds: int) -> str:
+    """Return a duration with three digits that matter: `850 µs`, `12.3 ms`, `8.12 s`, `2 m 05 s`, `1.25 h`."""
+    if _MINUTE <= nanoseconds < 10 * _MINUTE:
+        minutes, rest = divmod(nanoseconds, _MINUTE)
+        return f"{minutes} m {rest // _SECOND:02d} s"
+    for unit, size in _UNITS:
+        if nanoseconds >= size:
+            value = nanoseconds / size
+            return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"  # noqa: PLR2004 - digits
+    return f"{nanoseconds} ns"
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 line`, `1,234 lines`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def cropped(text: str) -> str:
+    """Return a text on one line; of a long one its beginning and its end."""
+    plain = " ".join(text.split())
+    if len(plain) <= _MOST_SAID:
+        return plain
+    half = _MOST_SAID // 2
+    return f"{plain[:half].rstrip()} … {plain[-half:].lstrip()}"
+
+
+def quoted(text: str) -> str:
+    """Return what was said, cropped and in quotes."""
+    return f"'{cropped(text)}'"
+
+
+def listed(names: list[str]) -> str:
+    """Return `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
