@@ -215,7 +215,7 @@ class Ghost(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
-class Segment(msgspec.Struct, frozen=True):
+class Segment(msgspec.Struct, frozen=True, gc=False):
     """A stretch of a critical path: from `start` to `end` (ns) what was waited for was `span` itself, not a child."""
 
     span: Span

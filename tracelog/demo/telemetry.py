@@ -6,6 +6,7 @@ messages. In each process a span processor copies it from there onto the spans t
 
 from __future__ import annotations
 
+import socket
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -55,8 +56,12 @@ def mark_orders() -> None:
 
 
 def start_tracing(service: str) -> None:
-    """Make a tracer provider by hand, as a service does that does not use `tracelog.configure`."""
-    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    """Make a tracer provider by hand, as a service does that does not use `tracelog.configure`.
+
+    The host is named, for services on one host have one clock, and what they say of time cannot contradict it.
+    """
+    resource = {"service.name": service, "host.name": socket.gethostname()}
+    provider = TracerProvider(resource=Resource.create(resource))
     provider.add_span_processor(OrderIdOnSpans())
     provider.add_span_processor(tracelog.SpanEventLogger())
     provider.add_span_processor(SimpleSpanProcessor(tracelog.StoreSpanExporter()))

@@ -9,29 +9,26 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
-from tracelog.model import Node, Span
+from tracelog.model import Attributes, Node, Span
 
-_WORDING = (
-    "http.request.method", "url.full", "url.path", "url.query", "http.url", "http.target", "http.route",
-    "db.query.text", "db.statement", "db.operation.name", "db.collection.name", "rpc.service", "rpc.method",
-    "messaging.destination.name",
-)  # fmt: skip
-"""The attributes that say what a call asks for, by the semantic conventions of now and before."""
 _URLS = ("url.full", "http.url", "http.target", "url.path")
 _TEXTS = ("db.query.text", "db.statement", "http.route", *_URLS, "rpc.method", "messaging.destination.name")
+"""The attributes that say what a call asks for, by the semantic conventions of now and before."""
+_MANNERS = ("http.request.method", "http.method", "url.query", "db.operation.name", "db.collection.name", "rpc.service")
+"""Those that say more about it."""
 _HOSTS = ("server.address", "net.peer.name", "peer.service", "network.peer.address", "net.peer.ip")
 _READING = ("GET", "HEAD", "OPTIONS")
 _OUTCOME = re.compile(r"attempt|retry|resend|error|exception|status|thread|duration")
 """What may differ between a call and the same one made again."""
-_STATUS_CODES = ("http.response.status_code", "http.status_code")
 _AGAIN = (408, 429)
 """Answers below 500 that ask for the same call again."""
 _HOST = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
-_VARIABLE = re.compile(
-    r"""'[^']*'|"[^"]*"|[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]*\d[0-9a-f]*\b|(?<!/v)(?<!\d)\d+""", re.IGNORECASE
-)
+_QUOTED, _UUID, _HEX = r"""'[^']*'|"[^"]*\"""", r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}", r"[0-9a-fA-F]*\d[0-9a-fA-F]*\b"
+_NUMBER = r"(?<!/v)(?<!\d)\d+"  # but that of a version in a path
+_VARIABLE = re.compile(rf"{_QUOTED}|\b(?:{_UUID}|{_HEX})|{_NUMBER}")
 
 
 class Siblings(NamedTuple):
@@ -70,6 +67,7 @@ def named(span: Span) -> str:
     return f"{span.service} {span.name}"
 
 
+@lru_cache(4096)
 def templated(text: str) -> str:
     """Return a text with a mark in place of numbers, ids and quoted values: what differs from call to call."""
     return _VARIABLE.sub("?", text)
@@ -84,25 +82,26 @@ def callee(nodes: Sequence[Node], node: Node) -> Node | None:
 def is_call(node: Node) -> bool:
     """Tell whether a span is more than work of its own: it names what it calls, or something stands below it."""
     span = node.span
-    return span.kind != "INTERNAL" or node.descendants > 0 or any(key in span.attributes for key in _WORDING)
+    return span.kind != "INTERNAL" or node.descendants > 0 or _first(span.attributes, _TEXTS) is not None
 
 
 def is_read(span: Span) -> bool:
     """Tell whether a span is a call that changes nothing, of anything but a database, as far as it says."""
     held = span.attributes
-    method = held.get("http.request.method") or held.get("http.method") or "GET"
+    method = _first(held, ("http.request.method", "http.method")) or "GET"
     return method in _READING and not any(key.startswith("db.") for key in held)
 
 
 def operation(nodes: Sequence[Node], node: Node) -> tuple[str, str | None, str | None]:
-    """Return what is equal for calls of one operation: its name, that of who answered, and what it asks for.
+    """Return what is equal for calls of one operation: its name, and that of who answered, else what it asks for.
 
     Numbers, ids and quoted values, which are arguments, are left out of it.
     """
     other = callee(nodes, node)
-    asked = next((str(node.span.attributes[key]) for key in _TEXTS if key in node.span.attributes), None)
-    path = None if asked is None else templated(_path(asked))
-    return (node.span.name, templated(other.span.name) if other else None, path)
+    if other is not None:
+        return (node.span.name, templated(other.span.name), None)
+    asked = _first(node.span.attributes, _TEXTS)
+    return (node.span.name, None, None if asked is None else templated(_path(asked)))
 
 
 def described(nodes: Sequence[Node], node: Node) -> str:
@@ -116,42 +115,35 @@ def described(nodes: Sequence[Node], node: Node) -> str:
 def target(nodes: Sequence[Node], node: Node) -> tuple[str, str] | None:
     """Return whom a call asks, and for which resource; None where nobody is named. A URL's query is no resource."""
     held, other = node.span.attributes, callee(nodes, node)
-    url = next((str(held[key]) for key in _URLS if key in held), "")
+    url = _first(held, _URLS) or ""
     host = _HOST.match(url)
-    named_host = next((str(held[key]) for key in _HOSTS if key in held), host[0] if host else "")
-    who = other.span.service if other else named_host
+    who = other.span.service if other else _first(held, _HOSTS) or (host and host[0])
     return (who, _path(url)) if who else None
 
 
-def _path(url: str) -> str:
-    """Return the path of a URL; any other text as it is."""
-    path = _HOST.sub("", url)
-    return path.partition("?")[0] if path.startswith("/") else path
-
-
-def same_call(span: Span) -> tuple[Any, ...]:
+def same_call(span: Span) -> tuple[str, ...]:
     """Return what is equal for a call and the same one made again, to whichever host."""
+    held = span.attributes
     if span.kind == "INTERNAL":
-        told = sorted(span.attributes.items(), key=lambda item: item[0])
-        return tuple((key, repr(value)) for key, value in told if not _OUTCOME.search(key))
-    return tuple(_HOST.sub("", str(span.attributes.get(key))) for key in _WORDING)
+        return tuple(f"{key}={held[key]!r}" for key in sorted(held) if not _OUTCOME.search(key))
+    manners = [str(held[key]) for key in _MANNERS if key in held]
+    return (_without_host(_first(held, _TEXTS) or ""), *manners)
 
 
 def failed(span: Span) -> bool:
     """Tell whether a call failed: its status says so, the type of an error, or an answer that asks to try again."""
-    if span.status == "ERROR" or "error.type" in span.attributes:
+    if span.status == "ERROR":
         return True
-    code = status_code(span)
-    return code is not None and (code in _AGAIN or code >= 500)  # noqa: PLR2004 - a server's errors
+    if not span.attributes:
+        return False
+    code = status_code(span) or 0
+    return code in _AGAIN or code >= 500 or "error.type" in span.attributes  # noqa: PLR2004 - a server's errors
 
 
 def status_code(span: Span) -> int | None:
     """Return the status code of an HTTP call."""
-    for key in _STATUS_CODES:
-        code = span.attributes.get(key)
-        if isinstance(code, int | str) and str(code).isdecimal():
-            return int(code)
-    return None
+    code = _first(span.attributes, ("http.response.status_code", "http.status_code"))
+    return int(code) if code and code.isdecimal() else None
 
 
 def reason(span: Span) -> str | None:
@@ -161,4 +153,22 @@ def reason(span: Span) -> str | None:
         if kind:
             return str(kind)
     code = status_code(span)
-    return span.attributes.get("error.type") or span.status_message or (f"HTTP {code}" if code else None)
+    return _first(span.attributes, ("error.type",)) or span.status_message or (f"HTTP {code}" if code else None)
+
+
+def _first(held: Attributes, keys: Sequence[str]) -> str | None:
+    """Return the first attribute of these that is there, as text."""
+    for key in keys:
+        if key in held:
+            return str(held[key])
+    return None
+
+
+def _without_host(text: str) -> str:
+    return _HOST.sub("", text) if "://" in text else text
+
+
+def _path(text: str) -> str:
+    """Return the path of a URL; any other text as it is."""
+    path = _without_host(text)
+    return path.partition("?")[0] if path.startswith("/") else path

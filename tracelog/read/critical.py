@@ -17,6 +17,7 @@ recurses, and only what is on the path is sorted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -25,12 +26,11 @@ from tracelog.model import Node, Segment, Span, Trace
 
 def with_critical_path(trace: Trace) -> Trace:
     """Return a trace with the critical path of its root, and the nodes on it marked."""
-    root = trace.root_node
-    if root is None:
+    if trace.root_node is None:
         return trace
-    segments, critical = _walk(trace.nodes, root)
     nodes = list(trace.nodes)
-    for index in critical:
+    segments, waits = _follow(nodes, trace.root_node)
+    for index, _, _ in waits:
         nodes[index] = msgspec.structs.replace(nodes[index], critical=True)
     return msgspec.structs.replace(trace, nodes=tuple(nodes), critical_path=tuple(segments))
 
@@ -44,57 +44,41 @@ def children_of(nodes: Sequence[Node], parent: Node) -> Iterator[Node]:
         index += 1 + node.descendants
 
 
-class _Wait:
-    """What is waited for of one span: from `start` until `until`, which moves towards `start`.
-
-    `finished` are the children that may have been waited for in that time, clamped to it, the next one last.
-    """
-
-    __slots__ = ("finished", "span", "start", "until")
-
-    def __init__(self, nodes: Sequence[Node], node: Node, start: int, until: int) -> None:
-        self.span, self.start, self.until = node.span, start, until
-        clamped = [
-            (min(child.span.end, until), max(child.span.start, start), child.index)
-            for child in children_of(nodes, node)
-            if _blocks(child.span, node.span) and child.span.start < until and child.span.end >= start
-        ]
-        self.finished = sorted(clamped, key=_last_finishing)
-
-    def next_child(self) -> tuple[int, int, int] | None:
-        """Take the last child that had finished by `until`: its end, its start, its index."""
-        while self.finished:
-            child = self.finished.pop()
-            if child[0] <= self.until:
-                return child
-        return None
+_Wait = tuple[int, int, int]
+"""A span that is waited for, by its index: for itself and for its children, from one time to another."""
 
 
-def _walk(nodes: Sequence[Node], root: Node) -> tuple[list[Segment], list[int]]:
-    """Return the segments of the path, by time, and the indices of the nodes on it."""
+def _follow(nodes: Sequence[Node], root: Node) -> tuple[list[Segment], list[_Wait]]:
+    """Return the segments of the path, by time, and the waits that it is made of."""
     segments: list[Segment] = []
-    critical = [root.index]
-    waits = [_Wait(nodes, root, root.span.start, root.span.end)]
-    while waits:
-        wait = waits[-1]
-        child = wait.next_child()
-        end, start, index = child or (wait.start, wait.start, None)
-        if end < wait.until:
-            segments.append(Segment(wait.span, end, wait.until))
-        wait.until = start
-        if index is None:
-            waits.pop()
-        else:
-            critical.append(index)
-            waits.append(_Wait(nodes, nodes[index], start, end))
-    return segments[::-1], critical
+    waits: list[_Wait] = [(root.index, root.span.start, root.span.end)]
+    for index, start, until in waits:  # which grows meanwhile
+        node, reached = nodes[index], until
+        for end, _, begin, child in _finishing(nodes, node, start, until) if node.descendants else ():
+            if end <= reached:
+                if end < reached:
+                    segments.append(Segment(node.span, end, reached))
+                reached = -begin
+                waits.append((-child, reached, end))
+        if start < reached:
+            segments.append(Segment(node.span, start, reached))
+    return sorted(segments, key=attrgetter("start")), waits
+
+
+def _finishing(nodes: Sequence[Node], node: Node, start: int, until: int) -> list[tuple[int, bool, int, int]]:
+    """Return the children that block a span, the last to finish first: end, of no length, -start, -index.
+
+    They are clamped to what is waited for. Of an equal end comes first what took no time, then the longest.
+    """
+    finishing: list[tuple[int, bool, int, int]] = []
+    for child in children_of(nodes, node):
+        span = child.span
+        if span.start < until and span.end >= start and _blocks(span, node.span):
+            begin, end = max(span.start, start), min(span.end, until)
+            finishing.append((end, begin == end, -begin, -child.index))
+    finishing.sort(reverse=True)
+    return finishing
 
 
 def _blocks(child: Span, parent: Span) -> bool:
     return not (child.kind == "CONSUMER" and parent.kind == "PRODUCER")
-
-
-def _last_finishing(child: tuple[int, int, int]) -> tuple[int, bool, int, int]:
-    """Order children by how late they finish; of an equal end, what took no time is behind all, then the longest."""
-    end, start, index = child
-    return (end, start == end, -start, -index)

@@ -49,15 +49,15 @@ def judged(trace: Trace, now: int | None = None) -> Trace:
     ghosts = tuple(ghost if ghost.state == state else worded(ghost, state) for ghost in trace.ghosts)
     trace = msgspec.structs.replace(trace, ghosts=ghosts)
     missing = _arriving(trace, age) if age is not None else _missing(trace)
-    findings = (*_explained(trace), *missing, *_cycles(trace), *_unsampled(trace), *_skews(trace))
+    findings = (*explanations(trace), *missing, *_cycles(trace), *_unsampled(trace), *_skews(trace))
     return msgspec.structs.replace(trace, findings=findings)
 
 
-def _explained(trace: Trace) -> Iterator[Finding]:
+def explanations(trace: Trace) -> Iterator[Finding]:
     """Say where the time went and what failed."""
     nodes = trace.nodes
     groups = siblings(nodes)
-    waited = sum(segment.duration for segment in trace.critical_path)
+    waited = trace.root.duration if trace.root else 0
     yield from retry_findings(groups)
     yield from gap_findings(trace)
     yield from hidden_findings(trace)

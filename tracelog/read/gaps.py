@@ -51,8 +51,7 @@ class _Happening(NamedTuple):
 
 def find_gaps(trace: Trace) -> list[Gap]:
     """Return the gaps of a trace, by time."""
-    waited = sum(segment.duration for segment in trace.critical_path)
-    shortest = max(SHORTEST, waited // LEAST_SHARE)
+    shortest = max(SHORTEST, trace.root.duration // LEAST_SHARE) if trace.root else SHORTEST
     stretches: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for segment in trace.critical_path:
         if segment.duration >= shortest:

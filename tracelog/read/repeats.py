@@ -11,8 +11,8 @@ cannot be seen; so writes, queries of a database, pages of one resource, and cal
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -30,22 +30,31 @@ LEAST_SHARE = 10
 LEAST_SAVED, LEAST_SAVED_SHARE = 100_000_000, 5
 """What must be gained by making serial calls at once: ns, and one part in so many of the trace."""
 _LONGEST_PAUSE = 10
+_AT_ONCE = 2
+"""Calls that take so many times as long one by one as they did together were made at once."""
 _MOST, _NAMED = 3, 3
 
 
+class _Calls(NamedTuple):
+    """Calls of one operation, by start. `time`: how long at least one of them was running, ns."""
+
+    calls: Sequence[Node]
+    time: int
+
+
 class _Loop(NamedTuple):
-    """The repeated calls of one parent, by what they ask for, in words; those that take the longest first."""
+    """The repeated calls of one parent, those that take the longest first, each with what it asks for, in words."""
 
     parent: Node | None
-    calls: Mapping[str, Sequence[Node]]
+    calls: Sequence[tuple[str, _Calls]]
 
     @property
     def caller(self) -> str:
-        return named(self.parent.span) if self.parent else next(iter(self.calls.values()))[0].span.service
+        return named(self.parent.span) if self.parent else self.calls[0][1].calls[0].span.service
 
     @property
     def time(self) -> int:
-        return sum(map(_time, self.calls.values()))
+        return sum(calls.time for _, calls in self.calls)
 
 
 def repeat_findings(nodes: Sequence[Node], groups: Iterable[Siblings], waited: int) -> Iterator[Finding]:
@@ -55,11 +64,11 @@ def repeat_findings(nodes: Sequence[Node], groups: Iterable[Siblings], waited: i
     """
     alike: dict[tuple[str, ...], list[_Loop]] = defaultdict(list)
     for loop in _loops(nodes, groups, max(SHORTEST, waited // LEAST_SHARE)):
-        key = (loop.caller, *sorted(loop.calls))
+        key = (loop.caller, *sorted(name for name, _ in loop.calls))
         alike[key].append(loop)
     longest = sorted(alike.values(), key=lambda loops: -sum(loop.time for loop in loops))
     for loops in longest[:_MOST]:
-        spans = (node.span.span_id for loop in loops for calls in loop.calls.values() for node in calls)
+        spans = (node.span.span_id for loop in loops for _, same in loop.calls for node in same.calls)
         yield Finding("repeated", _text(loops), tuple(spans))
 
 
@@ -73,50 +82,50 @@ def _loops(nodes: Sequence[Node], groups: Iterable[Siblings], shortest: int) -> 
         if sum(node.span.duration for group in together for node in group.calls) >= shortest:
             repeated = [calls for group in together for calls in _repeated(nodes, group.calls)]
             loop = _Loop(together[0].parent, _body(nodes, repeated))
-            if loop.calls and loop.time >= shortest:
+            if loop.time >= shortest:
                 yield loop
 
 
-def _repeated(nodes: Sequence[Node], calls: Sequence[Node]) -> list[list[Node]]:
-    """Part calls of one name by what they ask for; return those that are many and not made at once."""
+def _repeated(nodes: Sequence[Node], calls: Sequence[Node]) -> Iterator[_Calls]:
+    """Part calls of one name by what they ask for; yield those that are many and not made at once."""
     parted: dict[object, list[Node]] = defaultdict(list)
     for node in calls:
         if is_call(node) and not failed(node.span):
             parted[operation(nodes, node)].append(node)
-    return [same for same in parted.values() if len(same) >= MANY and not _at_once(same)]
+    for same in parted.values():
+        if len(same) >= MANY:
+            time = _time(same)
+            if sum(node.span.duration for node in same) <= _AT_ONCE * time:
+                yield _Calls(same, time)
 
 
-def _body(nodes: Sequence[Node], repeated: Sequence[Sequence[Node]]) -> dict[str, list[Node]]:
+def _body(nodes: Sequence[Node], repeated: Iterable[_Calls]) -> list[tuple[str, _Calls]]:
     """Return the calls of one loop: those that take the longest, and those made about as often."""
-    body: dict[str, list[Node]] = defaultdict(list)
-    longest = sorted(repeated, key=_time, reverse=True)
-    for calls in longest:
-        if 2 * len(calls) >= len(longest[0]):
-            body[described(nodes, calls[0])] += calls
-    return body
-
-
-def _at_once(calls: Sequence[Node]) -> bool:
-    """Tell whether two or more of the calls were running most of the time."""
-    return sum(node.span.duration for node in calls) > 2 * _time(calls)
+    longest = sorted(repeated, key=lambda same: -same.time)
+    often = [same for same in longest if 2 * len(same.calls) >= len(longest[0].calls)]
+    return [(described(nodes, same.calls[0]), same) for same in often]
 
 
 def _time(calls: Sequence[Node]) -> int:
-    """Return how long at least one of the calls was running, ns."""
-    time, reached = 0, min(node.span.start for node in calls)
-    for start, end in sorted((node.span.start, node.span.end) for node in calls):
-        time += max(end - max(start, reached), 0)
-        reached = max(reached, end)
+    """Return how long at least one of the calls was running, ns. They are ordered by start."""
+    time, reached = 0, calls[0].span.start
+    for node in calls:
+        start, end = node.span.start, node.span.end
+        if end > reached:
+            time += end - max(start, reached)
+            reached = end
     return time
 
 
 def _text(loops: Sequence[_Loop]) -> str:
-    names = list(loops[0].calls)
-    counts = [sum(len(loop.calls[name]) for loop in loops) for name in names]
-    if len(set(counts)) > 1:
-        said = listed([f"{name} {number:,} times" for name, number in zip(names, counts, strict=True)][:_NAMED])
+    counts: Counter[str] = Counter()
+    for loop in loops:
+        counts.update({name: len(same.calls) for name, same in loop.calls})
+    names = list(counts)
+    if len(set(counts.values())) > 1:
+        said = listed([f"{name} {counts[name]:,} times" for name in names[:_NAMED]])
     else:
-        said = f"{listed(names[:_NAMED])} {counts[0]:,} times{' each' * (len(names) > 1)}"
+        said = f"{listed(names[:_NAMED])} {counts[names[0]]:,} times{' each' * (len(names) > 1)}"
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     places = f" in {len(loops):,} spans" if len(loops) > 1 else ""
     time = duration(sum(loop.time for loop in loops))

@@ -38,7 +38,7 @@ def _retried(calls: Sequence[Node]) -> list[Attempts]:
         same[same_call(node.span)].append(node)
     found = []
     for again in same.values():
-        attempts = _attempts(again)
+        attempts = _attempts(again) if len(again) > 1 and failed(again[0].span) else []
         if all(failed(each[0].span) for each in attempts):
             found += [each for each in attempts if len(each) > 1]
     return found
