@@ -55,8 +55,8 @@ def test_where_no_line_is_near_calls_events_and_the_span_itself_name_it() -> Non
         Gap(trace.nodes[0], start * MS, end * MS, before, after)
         for start, end, before, after in (
             (0, 400, "its start", "the start of get"),
-            (500, 1000, "the end of get", "cache_miss"),
-            (1000, 2000, "cache_miss", "the start of wms POST /stock"),
+            (500, 1000, "the end of get", "event cache_miss"),
+            (1000, 2000, "event cache_miss", "the start of wms POST /stock"),
             (2100, 3000, "the end of wms POST /stock", "'retrying'"),
             (3000, 4000, "'retrying'", "its end"),
         )
@@ -74,7 +74,7 @@ def test_a_long_line_is_quoted_by_its_beginning_and_its_end() -> None:
     ((text, _),) = found("gap", [root(1000)], [said(950, f"a\n{'very ' * 40}long line")])
     assert text == (
         "950 ms in inventory reserve between its start and"
-        " 'a very very very very very very very … y very very very very very long line'"
+        " 'a very very very very very very … very very very very very long line'"
     )
 
 

@@ -99,10 +99,10 @@ def test_what_is_missing_and_wrong_is_said_above_and_marked_within() -> None:
 
 
 def test_of_many_findings_the_first_are_printed_each_in_at_most_two_rows() -> None:
-    findings = tuple(Finding("cycle", f"{n} \x1b[31m" + "word " * 100) for n in range(6))
+    findings = tuple(Finding("cycle", f"{n} \x1b[31m" + "word " * 100) for n in range(8))
     shown = printed(msgspec.structs.replace(checkout(), findings=findings), 80).splitlines()
-    assert [row[:11] for row in shown[3:12]] == [
-        row for n in range(4) for row in (f"! {n} \\x1b[31", "  word word")
+    assert [row[:11] for row in shown[3:16]] == [
+        row for n in range(6) for row in (f"! {n} \\x1b[31", "  word word")
     ] + ["  and 2 mor"]  # fmt: skip
 
 

@@ -177,10 +177,15 @@ def test_a_trace_is_printed_whole_with_its_spans_in_tree_order_and_its_lines_on_
         ],
         "findings": [
             {
+                "kind": "gap",
+                "text": "490 ms in orders place order between event retry and its end",
+                "span_ids": [span_id(2)],
+            },
+            {
                 "kind": "orphan",
                 "text": f"parent {span_id(99)} never arrived; 1 line of service mailer carries its id",
                 "span_ids": [span_id(3)],
-            }
+            },
         ],
     }
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from checkout import LINES, SPANS, checkout, make_line, make_span, span_id
+from checkout import LINES, MS, SPANS, checkout, make_line, make_span, span_id
 
 from tracelog.model import SpanLink, Trace
 from tracelog.read.tree import build_trace
-from tracelog.show.timeline import GUIDES_SHOWN, EventRow, GhostRow, LineRow, LinkRow, Row, SpanRow, timeline_rows
+from tracelog.show.timeline import (
+    GUIDES_SHOWN,
+    EventRow,
+    GapRow,
+    GhostRow,
+    LineRow,
+    LinkRow,
+    Row,
+    SpanRow,
+    timeline_rows,
+)
 
 
 def said(row: Row) -> str:
@@ -16,6 +26,8 @@ def said(row: Row) -> str:
         return f"line {row.entry.message[:17]}"
     if isinstance(row, GhostRow):
         return f"ghost {row.ghost.span_id[-2:]}"
+    if isinstance(row, GapRow):
+        return f"gap of {row.gap.duration // MS} ms"
     return f"event {row.event.name}" if isinstance(row, EventRow) else f"link {'from' if row.incoming else 'to'}"
 
 
@@ -31,7 +43,9 @@ def test_lines_events_and_calls_stand_within_their_span_in_the_order_of_time() -
         "line stock is reserved",
         "span charge card",
         "line the card gateway ",
+        "gap of 300 ms",
         "event retry",
+        "gap of 119 ms",
         "line charge failed",
         "line unusual: 注文 🛒 \x1b[31"[:22],
         "ghost 08",
@@ -103,7 +117,10 @@ def test_only_the_lines_that_are_wanted_are_shown() -> None:
 def test_a_timeline_may_begin_at_a_span_and_holds_nothing_of_its_surroundings() -> None:
     trace = checkout()
     rows = [said(row) for row in timeline_rows(trace, top=trace.node(SPANS[3]))]
-    assert rows == ["span charge card", "line the card gateway ", "event retry", "line charge failed"]
+    assert rows == [
+        "span charge card", "line the card gateway ", "gap of 300 ms", "event retry", "gap of 119 ms",
+        "line charge failed",
+    ]  # fmt: skip
 
 
 def test_of_many_links_the_first_are_shown_and_the_others_counted() -> None:

@@ -111,7 +111,7 @@ def _words(node: Node) -> Iterator[_Happening]:
             said = quoted(line.message)
             yield _Happening(line.time, line.time, said, said)
     for event in node.span.events:
-        yield _Happening(event.time, event.time, event.name, event.name)
+        yield _Happening(event.time, event.time, f"event {event.name}", f"event {event.name}")
 
 
 def _contradicts(parent: Node, child: Node) -> bool:

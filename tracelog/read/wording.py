@@ -28,12 +28,12 @@ def count(number: int, noun: str) -> str:
 
 
 def cropped(text: str) -> str:
-    """Return a text on one line; of a long one its beginning and its end."""
+    """Return a text on one line; of a long one its beginning and its end, in whole words where they are short."""
     plain = " ".join(text.split())
     if len(plain) <= _MOST_SAID:
         return plain
-    half = _MOST_SAID // 2
-    return f"{plain[:half].rstrip()} … {plain[-half:].lstrip()}"
+    head, tail = plain[: _MOST_SAID // 2], plain[-_MOST_SAID // 2 :]
+    return f"{head.rpartition(' ')[0] or head} … {tail.partition(' ')[2] or tail}"
 
 
 def quoted(text: str) -> str:

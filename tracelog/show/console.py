@@ -6,7 +6,7 @@ Text from users never reaches the terminal but through `text.escape`, and is nev
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from io import TextIOWrapper
 from typing import IO
@@ -15,18 +15,19 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from tracelog.model import ExceptionInfo, LogEntry, Match, Node, Operation, Trace, TraceSummary
+from tracelog.model import ExceptionInfo, LogEntry, Match, Node, Operation, Segment, Trace, TraceSummary
 from tracelog.schema.otel import as_exception
 from tracelog.schema.times import format_iso
 from tracelog.show import text
-from tracelog.show.timeline import EventRow, GhostRow, Keep, LineRow, LinkRow, Row, SpanRow, timeline_rows
+from tracelog.show.bars import TRACK, Axis
+from tracelog.show.timeline import EventRow, GapRow, GhostRow, Keep, LineRow, LinkRow, Row, SpanRow, timeline_rows
 
 _LEVEL_STYLES = {"DEBUG": "dim", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 _LEVEL_NAMES = {"WARNING": "WARN", "CRITICAL": "CRIT"}
 _PALETTE = ("cyan", "magenta", "blue", "green", "yellow", "bright_blue", "bright_magenta", "bright_cyan")
 _WRAPPED = 6
 """How many rows of the terminal a line at WARNING or above may take; others take one."""
-_FINDINGS_SHOWN, _FINDING_ROWS = 4, 2
+_FINDINGS_SHOWN, _FINDING_ROWS = 6, 2
 _CROPPED_LEVELS = (None, "DEBUG", "INFO")
 _DURATION_WIDTH = 8
 _LABEL_WIDTH = 24
@@ -38,8 +39,11 @@ _WIDE = 140
 
 
 BRANCH, CORNER, PIPE, BLANK = "├ ", "└ ", "│ ", "  "
-BAR, TRACK, ELLIPSIS = "━", "┈", "…"
-ERROR, GHOST, EVENT, OUTGOING, INCOMING, FINDING = "✗", "?", "◆", "→", "←", "!"
+CRITICAL_BRANCH, CRITICAL_CORNER = "┣ ", "┗ "
+"""The joint of a span on the critical path."""
+LEGEND = "span  (┣ ━ critical path)"
+ELLIPSIS = "…"
+ERROR, GHOST, EVENT, GAP, OUTGOING, INCOMING, FINDING = "✗", "?", "◆", "⋮", "→", "←", "!"
 PROVEN_FROM, PROVEN, PROVEN_TO = "▕", "·", "▏"
 """How a ghost's bar is drawn: no more than its bounds are known."""
 
@@ -77,6 +81,10 @@ class _Painter:
         self.levels = max((self._label_width - _NAME_WIDTH) // len(PIPE), 1)
         self.start = top.span.start if top else trace.start
         self.total = max(top.span.duration if top else trace.duration, 1)
+        self.axis = Axis(self.start, self.total, self.bar_width)
+        self.own: dict[int, list[Segment]] = {}
+        for segment in trace.critical_path:
+            self.own.setdefault(trace.node(segment.span).index, []).append(segment)
         self.unplaced_announced = False
 
     def header(self) -> Iterator[Text]:
@@ -97,10 +105,9 @@ class _Painter:
         yield from self._findings()
         yield Text("")
         total = text.duration(self.total)
-        label = "span"
         columns = f"{'total':>{_DURATION_WIDTH}} {'self':>{_DURATION_WIDTH}} "
         axis = f" 0{total:>{self.bar_width - 2}}"
-        yield Text(f"{label:<{self._label_width}}{columns}{axis}", style="dim")
+        yield Text(f"{LEGEND:<{self._label_width}}{columns}{axis}", style="dim")
 
     def _findings(self) -> Iterator[Text]:
         findings = self.trace.findings
@@ -127,13 +134,15 @@ class _Painter:
             yield from self._line(row)
         elif isinstance(row, EventRow):
             yield from self._event(row)
+        elif isinstance(row, GapRow):
+            yield self._gap(row)
         else:
             yield self._link(row)
 
     def _span(self, row: SpanRow) -> Text:
         span = row.node.span
         style = service_style(span.service)
-        label = Text(self._guides(row.guides, joint=True), style="dim")
+        label = Text(self._guides(row.guides, joint=True, critical=row.node.critical), style="dim")
         if span.status == "ERROR":
             label.append(f"{ERROR} ", style="bold red")
         if row.node.cycle is not None:
@@ -144,7 +153,7 @@ class _Painter:
         line = _fitted(label, self._label_width)
         line.append(f"{text.duration(span.duration):>{_DURATION_WIDTH}} ")
         line.append(f"{text.duration(row.node.self_time):>{_DURATION_WIDTH}} ", style="dim")
-        return line + self._bar(span.start, span.end, style)
+        return line + self._bar(span.start, span.end, style, self.own.get(row.node.index, ()))
 
     def _ghost(self, row: GhostRow) -> Text:
         """Paint what is known of a span that is not there: no name and no times of its own, but bounds."""
@@ -158,16 +167,15 @@ class _Painter:
         line.append(" " * 2 * (_DURATION_WIDTH + 1))
         return line + self._bar(ghost.start, ghost.end, style, ghost=True)
 
-    def _bar(self, start: int, end: int, style: str, *, ghost: bool = False) -> Text:
-        width = self.bar_width
-        begin = min(max((start - self.start) * width // self.total, 0), width - 1)
-        end = min(max(-(-(end - self.start) * width // self.total), begin + 1), width)
-        drawn = BAR * (end - begin)
+    def _bar(self, start: int, end: int, style: str, own: Sequence[Segment] = (), *, ghost: bool = False) -> Text:
+        begin, behind = self.axis.cells(start, end)
         if ghost:
-            drawn = PROVEN_FROM + PROVEN * (end - begin - 2) + PROVEN_TO if end - begin > 1 else PROVEN
+            drawn = PROVEN_FROM + PROVEN * (behind - begin - 2) + PROVEN_TO if behind - begin > 1 else PROVEN
+        else:
+            drawn = self.axis.drawn(start, end, own)
         bar = Text(TRACK * begin, style="dim")
         bar.append(drawn, style=style)
-        bar.append(TRACK * (width - end), style="dim")
+        bar.append(TRACK * (self.bar_width - behind), style="dim")
         return bar
 
     def _line(self, row: LineRow) -> Iterator[Text]:
@@ -202,6 +210,10 @@ class _Painter:
             said.append(f"  {text.attributes(attributes)}", style="dim")
         yield from self._folded(prefix, said, below, 1)
 
+    def _gap(self, row: GapRow) -> Text:
+        line = self._at(row.gap.start, row.guides)
+        return line.append(f"{GAP:<5} {text.duration(row.gap.duration)} waited in silence", style="yellow")
+
     def _link(self, row: LinkRow) -> Text:
         link = row.link
         line = Text(self._guides(row.guides), style="dim")
@@ -224,12 +236,14 @@ class _Painter:
         line = Text(self._guides(guides), style="dim")
         return line.append(" " * (prefix.cell_len - line.cell_len))
 
-    def _guides(self, guides: tuple[bool, ...], *, joint: bool = False) -> str:
+    def _guides(self, guides: tuple[bool, ...], *, joint: bool = False, critical: bool = False) -> str:
         """Return the guides left of a row, as many as there is room for; with `joint` the last one branches off."""
         guides = guides[: self.levels]
         if not guides:
             return ""
         above = "".join(PIPE if followed else BLANK for followed in guides[:-1])
+        if joint and critical:
+            return above + (CRITICAL_BRANCH if guides[-1] else CRITICAL_CORNER)
         if joint:
             return above + (BRANCH if guides[-1] else CORNER)
         return above + (PIPE if guides[-1] else BLANK)

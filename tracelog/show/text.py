@@ -20,7 +20,7 @@ duration = wording.duration
 
 ASCII_FALLBACK = "tracelog.ascii_fallback"
 """The name of a codec error handler: what an encoding lacks is drawn in ASCII or, if it is nobody's art, escaped."""
-_DRAWN = dict(zip("├└│━┈…✗◆→←·µ▕▏", "|`|=.~x*><-u||", strict=True))
+_DRAWN = dict(zip("├└│━┈…✗◆→←·µ▕▏┣┗─⋮", "|`|=.~x*><-u||++-:", strict=True))
 
 
 def _draw(error: UnicodeError) -> tuple[str, int]:

@@ -1,16 +1,17 @@
 """A trace -> rows, in the order in which they are read.
 
-Each span has a row; within it, at their times, stand the lines it wrote, its events, and the spans it called. So a
-line that was written before a call stands above that call, and one written after it below. Pure: what a row looks
-like is `console`'s affair.
+Each span has a row; within it, at their times, stand the lines it wrote, its events, its gaps, and the spans it called.
+So a line that was written before a call stands above that call, and one written after it below. Pure: what a row
+looks like is `console`'s affair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tracelog.model import Ghost, LogEntry, Node, SpanEvent, SpanLink, Trace
+from tracelog.read.gaps import Gap, find_gaps
 
 
 class SpanRow(NamedTuple):
@@ -44,6 +45,13 @@ class EventRow(NamedTuple):
     guides: tuple[bool, ...]
 
 
+class GapRow(NamedTuple):
+    """A gap within its span, where it begins."""
+
+    gap: Gap
+    guides: tuple[bool, ...]
+
+
 class LinkRow(NamedTuple):
     """A link from a span to another trace or, with `incoming`, from another trace to it. `more` are not shown."""
 
@@ -53,7 +61,7 @@ class LinkRow(NamedTuple):
     guides: tuple[bool, ...]
 
 
-Row = SpanRow | GhostRow | LineRow | EventRow | LinkRow
+Row = SpanRow | GhostRow | LineRow | EventRow | GapRow | LinkRow
 LINKS_SHOWN = 4
 GUIDES_SHOWN = 24
 """Spans deeper than this stand below each other: more indentation would say less."""
@@ -65,6 +73,9 @@ def timeline_rows(trace: Trace, keep: Keep = lambda _: True, *, top: Node | None
 
     `guides` says, for each level above a row, whether more of that level follows below it.
     """
+    gaps: dict[int, list[Gap]] = {}
+    for gap in find_gaps(trace):
+        gaps.setdefault(gap.node.index, []).append(gap)
     below: dict[int | str | None, list[Node]] = {}
     for node in trace.nodes:
         below.setdefault(node.span.parent_span_id if node.orphan else node.parent, []).append(node)
@@ -73,7 +84,7 @@ def timeline_rows(trace: Trace, keep: Keep = lambda _: True, *, top: Node | None
         row = pending.pop()
         yield row
         if isinstance(row, SpanRow):
-            pending += reversed(_within(row, below.get(row.node.index, []), keep))
+            pending += reversed(_within(row, below.get(row.node.index, []), keep, gaps.get(row.node.index, [])))
         elif isinstance(row, GhostRow):
             pending += reversed(_within(row, below.get(row.ghost.span_id, []), keep))
     if top is None:
@@ -91,17 +102,21 @@ def _tops(trace: Trace, below: Mapping[int | str | None, list[Node]], keep: Keep
     return [row for _, _, row in sorted(timed, key=lambda item: item[:2])]
 
 
-def _within(row: SpanRow | GhostRow, children: list[Node], keep: Keep) -> list[Row]:
-    """Return what stands directly within a span, by time: lines and events before the calls of the same moment."""
+def _within(row: SpanRow | GhostRow, children: list[Node], keep: Keep, gaps: Sequence[Gap] = ()) -> list[Row]:
+    """Return what stands directly within a span, by time: lines and events before the calls of the same moment.
+
+    A gap stands behind all that it begins with.
+    """
     node, ghost = (row.node, None) if isinstance(row, SpanRow) else (None, row.ghost)
     lines = node.logs if node else ghost.logs if ghost else ()
-    timed: list[tuple[int, int, Node | LogEntry | SpanEvent]] = [
+    timed: list[tuple[int, int, Node | LogEntry | SpanEvent | Gap]] = [
         *((entry.time, 0, entry) for entry in lines if keep(entry)),
         *((event.time, 0, event) for event in (node.span.events if node else ())),
         *((child.span.start, 1, child) for child in children),
+        *((gap.start, 2, gap) for gap in gaps),
     ]
     timed.sort(key=lambda item: item[:2])
-    last_child = max((position for position, item in enumerate(timed) if item[1]), default=-1)
+    last_child = max((position for position, item in enumerate(timed) if item[1] == 1), default=-1)
     rows: list[Row] = [*_links(row, followed=last_child >= 0)] if isinstance(row, SpanRow) else []
     for position, (_, _, item) in enumerate(timed):
         guides = _deeper(row.guides, position < last_child)
@@ -109,6 +124,8 @@ def _within(row: SpanRow | GhostRow, children: list[Node], keep: Keep) -> list[R
             rows.append(SpanRow(item, guides))
         elif isinstance(item, LogEntry):
             rows.append(LineRow(item, node, guides, ghost))
+        elif isinstance(item, Gap):
+            rows.append(GapRow(item, guides))
         elif node:
             rows.append(EventRow(item, node, guides))
     return rows
