@@ -53,6 +53,16 @@ def window_options(command: _Command) -> _Command:
     return since(until(command))
 
 
+def _kinds(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...]:
+    from tracelog.read.findings import KINDS
+
+    kinds = tuple(kind.strip() for kind in value.split(",")) if value else ()
+    for kind in kinds:
+        if kind not in KINDS:
+            raise click.BadParameter(f"unknown kind {kind!r} (expected some of {', '.join(KINDS)})")
+    return kinds
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="tracelog")
 def commands() -> None:
@@ -68,6 +78,11 @@ def commands() -> None:
 @level_option
 @click.option("--span", "span_id", metavar="SPAN_ID", help="Begin at this span.")
 @click.option("--adjust-clocks", is_flag=True, help="Move the times of hosts whose clocks contradict the calls.")
+@click.option("--otlp", metavar="FILE", help="Write OTLP/JSON lines, which `import` reads; `-` is standard output.")
+@click.option("--perfetto", metavar="FILE", help="Write Chrome's trace events, for ui.perfetto.dev.")
+@click.option(
+    "--fail-on", "kinds", metavar="KIND[,..]", callback=_kinds, help="Exit 3 where one of these findings is made."
+)
 def show(
     any_id: str,
     store_url: str | None,
@@ -78,6 +93,9 @@ def show(
     level: str | None,
     span_id: str | None,
     adjust_clocks: bool,
+    otlp: str | None,
+    perfetto: str | None,
+    kinds: tuple[str, ...],
 ) -> int:
     """Show a trace as one timeline, its log lines inside.
 
@@ -85,6 +103,11 @@ def show(
     """
     if as_json and (no_logs or level or span_id):
         raise click.UsageError("--json prints the whole trace: leave out --no-logs, --level and --span")
+    exports = [(form, file) for form, file in (("otlp", otlp), ("perfetto", perfetto)) if file]
+    if exports and (as_json or as_list or otlp == perfetto):
+        raise click.UsageError("--otlp and --perfetto write the whole trace, each to its own place: leave out the rest")
+    if kinds and as_list:
+        raise click.UsageError("--fail-on looks at one trace: leave out --list")
     with _opened(store_url) as store:
         matches = store.find(any_id)
         if not matches:
@@ -94,13 +117,17 @@ def show(
         _say(*words.of_matches(matches))
         trace = _judged(store.trace(matches[0].trace_id), adjusted=adjust_clocks)
         _say(*words.of_clocks(trace, adjusted=adjust_clocks))
-        if as_json:
+        if exports:
+            _export(trace, exports)
+        elif as_json:
             from tracelog.show import json_output
 
             click.echo(json_output.encode(json_output.trace_object(trace)))
         else:
             _print_timeline(trace, level, span_id, no_logs=no_logs)
-    return FOUND
+    unwanted = words.of_findings(trace, kinds)
+    _say(*unwanted)
+    return CHECK_FAILED if unwanted else FOUND
 
 
 @commands.command()
@@ -409,6 +436,21 @@ def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, no_
         except KeyError:
             raise TraceNotFoundError(f"span {span_id!r} is not in trace {trace.trace_id}") from None
     console.print_trace(console.make_console(), trace, keep, top=top)
+
+
+def _export(trace: Trace, exports: Iterable[tuple[str, str]]) -> None:
+    from tracelog.show.exports import FORMS
+
+    for form, path in exports:
+        try:
+            with click.open_file(path, "wb") as file:
+                file.writelines(FORMS[form](trace))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise ConfigurationError(f"{path}: {error.strerror or error}") from error
+        if path != "-":
+            _say(f"written: {path}")
 
 
 def _spool_root(folder: str | None) -> Path:

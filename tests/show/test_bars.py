@@ -68,4 +68,5 @@ def test_bars_are_as_counting_every_part_of_every_cell_has_it(
 def part(axis: Axis, cell: int, start: int, end: int) -> Fraction:
     """Return how much of a stretch lies in a cell, ns."""
     size = Fraction(axis.total, axis.width)
-    return max(min(end - axis.start, (cell + 1) * size) - max(start - axis.start, cell * size), Fraction(0))
+    begin, behind = Fraction(start - axis.start), Fraction(end - axis.start)
+    return max(min(behind, (cell + 1) * size) - max(begin, cell * size), Fraction(0))

@@ -98,7 +98,7 @@ class _LogRecord(_Struct):
     event_name: str = ""
     body: _Value | None = None
     attributes: list[_KeyValue] = []
-    flags: _Integer = 0
+    flags: _Integer | None = None
     trace_id: str = ""
     span_id: str = ""
 
@@ -130,17 +130,24 @@ class _Request(_Struct):
 
 _request_decoder = msgspec.json.Decoder(_Request)
 _record_decoder = msgspec.json.Decoder(_LogRecord)
-_KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
-_STATUSES = ("UNSET", "OK", "ERROR")
+KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
+STATUSES = ("UNSET", "OK", "ERROR")
 _SEVERITY_RANGES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _SEVERITIES = ("UNSPECIFIED", *(f"{name}{step}" for name in _SEVERITY_RANGES for step in ("", 2, 3, 4)))
+
+
+RECORD_ID = "log.record.uid"
+"""The attribute of a record that has an id; others with the same id are the same record."""
+_LONGEST_ID = 128
+"""Of characters, so that it fits Elasticsearch's 512 bytes."""
 
 
 class OtlpDecoder:
     """Decodes the lines of one file. It remembers how often each log record came, to tell equal ones apart.
 
     A record's id is a hash of resource, scope and record, with its ordinal among equals of this file: the same file
-    decoded again gives the same ids, and lines that are equal in every field stay as many as they are.
+    decoded again gives the same ids, and lines that are equal in every field stay as many as they are. A record that
+    says which id it has (`log.record.uid`) keeps that.
     """
 
     def __init__(self) -> None:
@@ -186,11 +193,11 @@ def _span(span: _Span, resource: Attributes, scope: _Scope) -> Span:
         span_id=span_id,
         parent_span_id=ids.span_id(span.parent_span_id),
         name=span.name,
-        service=_service(resource),
+        service=service_of(resource),
         start=start,
         duration=max(int(span.end_time_unix_nano) - start, 0),
-        kind=_named(span.kind, _KINDS, "SPAN_KIND_"),
-        status=_named(status.code, _STATUSES, "STATUS_CODE_"),
+        kind=_named(span.kind, KINDS, "SPAN_KIND_"),
+        status=_named(status.code, STATUSES, "STATUS_CODE_"),
         status_message=status.message or None,
         attributes=_attributes(span.attributes),
         resource=resource,
@@ -213,6 +220,9 @@ def _links(links: Sequence[_Link]) -> Iterator[SpanLink]:
 
 def _entry(record: _LogRecord, resource: Attributes, scope: _Scope, record_id: str) -> LogEntry:
     attributes = _attributes(record.attributes)
+    own_id = attributes.get(RECORD_ID)
+    if isinstance(own_id, str) and 0 < len(own_id) <= _LONGEST_ID:
+        record_id = str(attributes.pop(RECORD_ID))
     observed = int(record.observed_time_unix_nano)
     time = int(record.time_unix_nano) or observed
     exception = otel.take_exception(attributes)
@@ -224,10 +234,10 @@ def _entry(record: _LogRecord, resource: Attributes, scope: _Scope, record_id: s
         severity_number=_severity(record.severity_number),
         severity_text=record.severity_text or None,
         logger=scope.name or None,
-        service=_service(resource),
+        service=service_of(resource),
         trace_id=ids.trace_id(record.trace_id),
         span_id=ids.span_id(record.span_id),
-        trace_flags=int(record.flags) & 0xFF if record.trace_id and int(record.flags) else None,
+        trace_flags=None if record.flags is None or not record.trace_id else int(record.flags) & 0xFF,
         attributes=attributes,
         resource=resource,
         event_name=record.event_name or None,
@@ -242,7 +252,8 @@ def _severity(number: _Integer) -> int | None:
     return int(number) or None
 
 
-def _service(resource: Attributes) -> str:
+def service_of(resource: Attributes) -> str:
+    """Return the service that a resource names."""
     return str(resource.get("service.name") or "unknown_service")
 
 

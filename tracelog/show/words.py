@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tracelog.model import Match, Trace
 from tracelog.schema.times import format_iso
+from tracelog.show.text import escape
 
 OTHERS_NAMED = 5
 """How many further traces are named; `--list` has them all."""
@@ -27,6 +28,11 @@ def of_clocks(trace: Trace, *, adjusted: bool) -> list[str]:
     if skewed and not adjusted:
         return ["clocks contradict each other: --adjust-clocks moves the times of those that are off"]
     return ["no clocks contradict each other: no times were moved"] if adjusted and not skewed else []
+
+
+def of_findings(trace: Trace, kinds: Collection[str]) -> list[str]:
+    """Say what was found of these kinds, one line each."""
+    return [f"{finding.kind}: {escape(finding.text)}" for finding in trace.findings if finding.kind in kinds]
 
 
 def of_window(since: int | None, until: int | None) -> str:
