@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
@@ -106,6 +107,41 @@ def test_the_lines_of_the_reservation_tell_why_it_took_so_long(run: Run) -> None
         "sku": "sku-900",
         "customer": run.result.slow_customer,
         "timeout_s": 2.5,
+    }
+
+
+def test_what_is_found_in_the_slow_checkout_is_the_retry_loop_and_the_stalled_call_between_its_lines(run: Run) -> None:
+    retry, gap = run.slow.findings
+    assert (retry.kind, gap.kind) == ("retry", "gap")
+    assert re.fullmatch(
+        r"inventory-service tried POST /stock 3 times in [78]\.\d\d s, each time in vain: httpx\.ReadTimeout",
+        retry.text,
+    )
+    assert re.fullmatch(
+        r"[78]\.\d\d s in external-wms POST /stock, 3 times between 'bin B-cust-4711 is locked by nightly-recount,"
+        r" waiting for the lock' and 'lock of bin B-cust-4711 taken after 3\.0 s'",
+        gap.text,
+    )
+    asked = of(run.slow, "inventory-service", "POST /stock")
+    stalled = of(run.slow, "external-wms", "POST /stock")
+    assert retry.span_ids == tuple(node.span.span_id for node in asked)
+    assert gap.span_ids == tuple(node.span.span_id for node in stalled)
+
+
+def test_the_slow_checkout_waited_for_the_warehouse(run: Run) -> None:
+    assert run.slow.root is not None
+    waited = {"external-wms": 0}
+    for segment in run.slow.critical_path:
+        waited[segment.span.service] = waited.get(segment.span.service, 0) + segment.duration
+    assert sum(waited.values()) == run.slow.root.duration
+    assert waited["external-wms"] > 7 * SECOND
+
+
+def test_in_a_normal_checkout_nothing_is_found(run: Run) -> None:
+    rows = run.store.slowest(service="api-gateway", limit=CHECKOUTS)
+    normal = [row for row in rows if row.duration < SECOND // 10] or rows[-1:]
+    assert {row.trace_id: run.store.trace(row.trace_id).findings for row in normal} == {
+        row.trace_id: () for row in normal
     }
 
 

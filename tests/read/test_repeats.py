@@ -1,4 +1,4 @@
-"""Repeated calls and serial ones: what is said, and what is not worth saying or not evident."""
+"""Repeated calls: what is said of them, and what is not worth saying."""
 
 from __future__ import annotations
 
@@ -100,52 +100,3 @@ def test_work_with_calls_of_its_own_is_repeated_as_a_call_is() -> None:
 )  # fmt: skip
 def test_what_is_not_many_calls_that_take_long_one_after_the_other_is_not_repeated(spans: list[Span]) -> None:
     assert found("repeated", [ROOT, *spans]) == []
-
-
-def quote(number: int, start: float, end: float, who: str, **rest: Any) -> Span:
-    return query(number, start, end, **{"name": "GET /quote", "attributes": {"server.address": who}, **rest})
-
-
-def quotes(**rest: Any) -> list[Span]:
-    return [quote(n, n * 200 - 200, n * 200 - 1, who, **rest) for n, who in enumerate(("ups", "dhl", "gls"), start=1)]
-
-
-def test_calls_of_different_targets_right_behind_each_other_are_said_to_wait_for_each_other() -> None:
-    text = (
-        "shop GET /orders called GET /quote of 3 targets one after the other in 597 ms;"
-        " at the same time they would take 199 ms"
-    )
-    assert found("serial", [ROOT, *quotes()]) == [(text, [1, 2, 3])]
-    servers = [call(n + 10, n, n * 200 - 190, n * 200 - 10, service=f"carrier {n}", kind="SERVER") for n in (1, 2, 3)]
-    assert found("serial", [ROOT, *quotes(attributes={}), *servers]) == [(text, [1, 2, 3])]
-
-
-POST = {"http.request.method": "POST"}
-PAGES = [quote(n, n * 200 - 200, n * 200, "s", attributes={"url.full": f"http://s/list?page={n}"}) for n in (1, 2, 3)]
-
-
-@pytest.mark.parametrize(
-    "spans",
-    [
-        quotes()[:2],
-        quotes(attributes={"server.address": "one"}),
-        quotes(attributes={}),
-        [quote(n, n * 30, n * 30 + 29, who) for n, who in enumerate("abc", start=1)],
-        [quote(n, n * 9, n * 9 + 500, who) for n, who in enumerate("abc", start=1)],
-        [quote(n, n * 300 - 300, n * 300 - 100, who) for n, who in enumerate("abc", start=1)],
-        [*quotes()[:2], quote(3, 400, 599, "gls", status="ERROR")],
-        [quote(n, n * 200 - 200, n * 200, who, attributes={"server.address": who, **POST})
-         for n, who in enumerate("abc", start=1)],
-        [quote(n, n * 200 - 200, n * 200, who, attributes={"server.address": who, "db.system": "pg"})
-         for n, who in enumerate("abc", start=1)],
-        PAGES,
-        [*quotes(), call(9, 0, 190, 210, name="compare")],
-        [*quotes(), call(9, 0, 0, 1000, name="stream")],
-    ],
-    ids=[
-        "two", "one target", "no target named", "short", "at once", "pauses", "failed", "writes", "database", "pages",
-        "work in between", "not waited for",
-    ],
-)  # fmt: skip
-def test_what_may_have_a_reason_to_wait_is_not_serial(spans: list[Span]) -> None:
-    assert found("serial", [ROOT, *spans]) == []

@@ -4,7 +4,9 @@ tree      spans and logs -> a Trace, with the help of
             parents    span ids -> who stands below whom
             placing    lines -> the spans that wrote them
             ghosts     what is proven of spans that never arrived
-            findings   what is remarkable, in few sentences
+            critical   what the root waited for
+            findings   what is remarkable, in few sentences, of which each kind is a function of
+                retries, repeats, serial, errors, gaps    (with calls: what spans are to each other, and wording)
 skew      calls between hosts -> by how much their clocks differ
 clocks    a Trace -> the same with its clocks set right
 latency   durations -> percentiles

@@ -67,6 +67,22 @@ def named(span: Span) -> str:
     return f"{span.service} {span.name}"
 
 
+def caller(group: Siblings) -> str:
+    """Name the parent of calls; where it never arrived, their service."""
+    return named(group.parent.span) if group.parent else group.calls[0].span.service
+
+
+def time_of(calls: Sequence[Node]) -> int:
+    """Return how long at least one of the calls was running, ns. They are ordered by start."""
+    time, reached = 0, calls[0].span.start
+    for node in calls:
+        start, end = node.span.start, node.span.end
+        if end > reached:
+            time += end - max(start, reached)
+            reached = end
+    return time
+
+
 @lru_cache(4096)
 def templated(text: str) -> str:
     """Return a text with a mark in place of numbers, ids and quoted values: what differs from call to call."""

@@ -25,8 +25,9 @@ from tracelog.read.calls import siblings
 from tracelog.read.errors import hidden_findings, unlogged_findings
 from tracelog.read.gaps import gap_findings
 from tracelog.read.ghosts import NEVER, NOT_SAMPLED, NOT_YET, evidence, worded
-from tracelog.read.repeats import repeat_findings, serial_findings
+from tracelog.read.repeats import repeat_findings
 from tracelog.read.retries import retry_findings
+from tracelog.read.serial import serial_findings
 from tracelog.read.skew import Skew, skews
 from tracelog.read.wording import count
 
