@@ -88,6 +88,8 @@ def test_a_long_line_is_quoted_by_its_beginning_and_its_end() -> None:
         ([root(), call(1, 0, 0, 3000, name="early"), call(2, 0, 2500, 4000, name="late")], [said(0, "x")]),
         ([root(1000), call(1, 0, 2000, 4000, kind="CONSUMER")], [said(3000, "x", 1)]),
         ([root(), call(1, 0, 0, 4000, kind="CLIENT"), call(2, 1, -900, -100, service="wms", kind="SERVER")], []),
+        ([root(1000), call(1, 77, 400, 600, service="wms")], [said(90, "x"), said(950, "y", number=2)]),
+        ([root(1000)], [said(50, "x"), said(500, "y", 77, 2), said(950, "z", number=3)]),
     ],
     ids=[
         "nothing within",
@@ -97,6 +99,8 @@ def test_a_long_line_is_quoted_by_its_beginning_and_its_end() -> None:
         "a child that overlaps",
         "not waited for",
         "clocks",
+        "a missing call",
+        "a line of a missing span",
     ],
 )
 def test_what_is_no_silence_that_the_trace_waited_for_is_no_gap(spans: list[Span], lines: list[LogEntry]) -> None:

@@ -58,6 +58,10 @@ def read(any_id: str) -> Iterator[str]:
         trace = store.trace(any_id)
         for span in trace.spans:
             yield f"{span.name} {span.duration // 1_000_000} ms"
+        for segment in trace.critical_path:
+            yield f"{segment.span.name} {segment.duration // 1_000_000} ms"
+        for finding in trace.findings:
+            yield f"{finding.kind}: {finding.text} ({', '.join(finding.span_ids)})"
             for line in trace.logs_of(span, descendants=False):
                 yield f"{line.level or '-'} {line.message}"
         for entry in store.logs(service="orders", level="ERROR", since="15m", text="out of stock"):

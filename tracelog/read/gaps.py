@@ -2,7 +2,8 @@
 
 In a gap the trace waited for a span that had no child running, wrote no line and had no event: for a lock, a
 connection, a computation. It is named by what stood before and after it in that span. A span without anything in it is
-no gap: its row says it all. Nor is what only seems to be one, as the clock of a server contradicts that of its client.
+no gap: its row says it all. Nor is what may only seem to be one: a span that never arrived was open in it, or the clock
+of a server contradicts that of its client.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from tracelog.model import Finding, Node, Span, Trace
+from tracelog.model import Finding, Ghost, Node, Span, Trace
 from tracelog.read.calls import named, templated
 from tracelog.read.critical import children_of
 from tracelog.read.skew import TOLERANCE
@@ -62,7 +63,8 @@ def find_gaps(trace: Trace) -> list[Gap]:
         for gap in _silences(trace.nodes, trace.nodes[index])
         for start, end in waits
     ]
-    return sorted((gap for gap in gaps if gap.duration >= shortest), key=lambda gap: (gap.start, gap.node.index))
+    long = (gap for gap in gaps if gap.duration >= shortest and not _is_haunted(gap, trace.ghosts))
+    return sorted(long, key=lambda gap: (gap.start, gap.node.index))
 
 
 def gap_findings(trace: Trace) -> Iterator[Finding]:
@@ -112,6 +114,10 @@ def _words(node: Node) -> Iterator[_Happening]:
             yield _Happening(line.time, line.time, said, said)
     for event in node.span.events:
         yield _Happening(event.time, event.time, f"event {event.name}", f"event {event.name}")
+
+
+def _is_haunted(gap: Gap, ghosts: Iterable[Ghost]) -> bool:
+    return any(ghost.start <= gap.end and ghost.end >= gap.start for ghost in ghosts)
 
 
 def _contradicts(parent: Node, child: Node) -> bool:
