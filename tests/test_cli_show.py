@@ -109,6 +109,7 @@ def test_a_file_of_a_dash_is_standard_output_and_what_is_imported_from_it_is_the
         (("--otlp", "-", "--perfetto", "-"), "leave out the rest"),
         (("--otlp", "-", "--json"), "leave out the rest"),
         (("--otlp", "-", "--list"), "leave out the rest"),
+        (("--perfetto", "-", "--no-logs"), "leave out the rest"),
         (("--fail-on", "gap", "--list"), "leave out --list"),
     ],
 )

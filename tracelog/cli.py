@@ -101,10 +101,11 @@ def show(
 
     ANY_ID is a trace id, span id or traceparent, or a value such as an order id found in attributes or messages.
     """
-    if as_json and (no_logs or level or span_id):
+    part = bool(no_logs or level or span_id)
+    if as_json and part:
         raise click.UsageError("--json prints the whole trace: leave out --no-logs, --level and --span")
     exports = [(form, file) for form, file in (("otlp", otlp), ("perfetto", perfetto)) if file]
-    if exports and (as_json or as_list or otlp == perfetto):
+    if exports and (part or as_json or as_list or otlp == perfetto):
         raise click.UsageError("--otlp and --perfetto write the whole trace, each to its own place: leave out the rest")
     if kinds and as_list:
         raise click.UsageError("--fail-on looks at one trace: leave out --list")

@@ -21,7 +21,7 @@ from operator import attrgetter
 
 import msgspec
 
-from tracelog.model import Node, Segment, Span, Trace
+from tracelog.model import Node, Segment, Trace
 
 
 def with_critical_path(trace: Trace) -> Trace:
@@ -71,14 +71,12 @@ def _finishing(nodes: Sequence[Node], node: Node, start: int, until: int) -> lis
     They are clamped to what is waited for. Of an equal end comes first what took no time, then the longest.
     """
     finishing: list[tuple[int, bool, int, int]] = []
+    produces = node.span.kind == "PRODUCER"
     for child in children_of(nodes, node):
         span = child.span
-        if span.start < until and span.end >= start and _blocks(span, node.span):
-            begin, end = max(span.start, start), min(span.end, until)
+        begin, end = span.start, span.end
+        if begin < until and end >= start and not (produces and span.kind == "CONSUMER"):
+            begin, end = max(begin, start), min(end, until)
             finishing.append((end, begin == end, -begin, -child.index))
     finishing.sort(reverse=True)
     return finishing
-
-
-def _blocks(child: Span, parent: Span) -> bool:
-    return not (child.kind == "CONSUMER" and parent.kind == "PRODUCER")

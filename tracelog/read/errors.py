@@ -26,17 +26,17 @@ _ANSWERS = range(400, 500)
 def hidden_findings(trace: Trace) -> Iterator[Finding]:
     """Say which errors no span shows, those that are most often there first; spans of one name together."""
     nodes = trace.nodes
-    holding = [(node, line) for node in nodes for line in node.logs if _is_at(line, "ERROR")]
+    holding = [(node, lines) for node in nodes if (lines := [line for line in node.logs if _is_at(line, "ERROR")])]
     shown = _above(nodes, [_failed(node) for node in nodes]) if holding else []
     alike: dict[str, list[tuple[Node, LogEntry]]] = defaultdict(list)
-    for node, line in holding:
-        if not (shown[node.index] or node.is_guess(line) or any(map(_failed, children_of(nodes, node)))):
-            alike[named(node.span)].append((node, line))
-    most = sorted(alike.items(), key=lambda item: -len(item[1]))
-    for name, found in most[:_MOST]:
+    for node, lines in holding:
+        if not shown[node.index] and not any(map(_failed, children_of(nodes, node))):
+            alike[named(node.span)] += [(node, line) for line in lines if not node.is_guess(line)]
+    most = sorted(filter(None, alike.values()), key=lambda found: -len(found))
+    for found in most[:_MOST]:
         node, line = found[0]
         errors = "an error" if len(found) == 1 else count(len(found), "error")
-        text = f"{name} logged {errors}, and its status is {node.span.status}: {quoted(line.message)}"
+        text = f"{named(node.span)} logged {errors}, and its status is {node.span.status}: {quoted(line.message)}"
         yield Finding("hidden", text, _ids(node for node, _ in found))
 
 
