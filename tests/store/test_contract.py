@@ -17,6 +17,7 @@ from tracelog.model import (
     Match,
     Node,
     Operation,
+    Segment,
     Span,
     SpanEvent,
     SpanLink,
@@ -152,8 +153,19 @@ def test_a_trace_is_a_tree_with_its_lines_on_their_spans(store: Store) -> None:
     assert store.trace(trace_id(1)) == Trace(
         trace_id=trace_id(1),
         nodes=(
-            Node(span=root, index=0, parent=None, depth=0, descendants=2, self_time=50 * MS, logs=(checkout,)),
-            Node(span=call, index=1, parent=0, depth=1, descendants=1, self_time=30 * MS, logs=(calling,)),
+            Node(
+                span=root,
+                index=0,
+                parent=None,
+                depth=0,
+                descendants=2,
+                self_time=50 * MS,
+                logs=(checkout,),
+                critical=True,
+            ),
+            Node(
+                span=call, index=1, parent=0, depth=1, descendants=1, self_time=30 * MS, logs=(calling,), critical=True
+            ),
             Node(
                 span=leaf,
                 index=2,
@@ -163,6 +175,7 @@ def test_a_trace_is_a_tree_with_its_lines_on_their_spans(store: Store) -> None:
                 self_time=20 * MS,
                 logs=(declined,),
                 linked_from=(linked_from,),
+                critical=True,
             ),
             Node(span=orphan, index=3, parent=None, depth=0, descendants=0, self_time=5 * MS, orphan=True),
         ),
@@ -176,6 +189,10 @@ def test_a_trace_is_a_tree_with_its_lines_on_their_spans(store: Store) -> None:
                 children=(span_id(4),),
                 text=missing,
             ),
+        ),
+        critical_path=tuple(
+            Segment(span, START + start * MS, START + end * MS)
+            for span, start, end in ((root, 0, 20), (call, 20, 30), (leaf, 30, 50), (call, 50, 70), (root, 70, 100))
         ),
         findings=(Finding("orphan", missing, (span_id(4),)),),
     )
