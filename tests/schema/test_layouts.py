@@ -215,7 +215,7 @@ def test_a_nested_place_names_the_field_of_its_key() -> None:
     ],
 )
 def test_a_time_is_compared_in_the_unit_of_its_field(layout: Layout, written: list[int | str]) -> None:
-    assert [moment.written(NANOSECONDS) for moment in spans_of(layout).start] == written
+    assert [moment.written(NANOSECONDS) for moment in spans_of(layout).times] == written
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,19 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from tracelog.schema import apm, conventions, ecs, jaeger, otel
-from tracelog.schema.conventions import SPAN_KINDS
-from tracelog.schema.layout_fields import Condition, Layout, LogDocuments, Moment, Place, Quantity, SpanDocuments
+from tracelog.schema.conventions import ATTRIBUTE, LABEL, SPAN_KINDS, UNKNOWN_SERVICE
+from tracelog.schema.ecs_errors import CAPTURED_FIELDS
+from tracelog.schema.layout_fields import (
+    Condition,
+    Events,
+    Grouping,
+    Layout,
+    LogDocuments,
+    Moment,
+    Place,
+    Quantity,
+    SpanDocuments,
+)
 from tracelog.schema.timestamps import MICROSECOND, MILLISECOND, NANOSECOND
 
 _OTEL_LOGS = ("logs-*.otel-*",)
@@ -65,6 +76,18 @@ def _elastic_attribute(key: str) -> tuple[Place, ...]:
     return tuple(Place(field) for field in dict.fromkeys(own))
 
 
+def _is_otel_attribute(field: str) -> bool:
+    return f"{field}.".startswith("attributes.")
+
+
+def _is_elastic_attribute(field: str) -> bool:
+    return conventions.place(field).kind in (ATTRIBUTE, LABEL)
+
+
+def _is_jaeger_attribute(field: str) -> bool:
+    return field.startswith(("tags.value", "tag."))
+
+
 def _reversed(*tables: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     names: dict[str, tuple[str, ...]] = {}
     for table in tables:
@@ -90,6 +113,22 @@ def _tagged(key: str, value: str) -> tuple[Condition, ...]:
     return tuple(Condition(place, (value,)) for place in _jaeger_tag(key))
 
 
+Columns = Mapping[str, str | None]
+
+
+def _otel_operation(columns: Columns) -> tuple[str, str, str | None]:
+    service = columns["service.name"] or columns["resource.attributes.service.name"]
+    return service or UNKNOWN_SERVICE, columns["name"] or "", (columns["kind"] or "unspecified").upper()
+
+
+def _apm_operation(columns: Columns) -> tuple[str, str, str | None]:
+    return columns["service.name"] or UNKNOWN_SERVICE, *apm.name_and_kind(columns)
+
+
+def _jaeger_operation(columns: Columns) -> tuple[str, str, str | None]:
+    return jaeger.service_name(columns["process.serviceName"]) or UNKNOWN_SERVICE, columns["operationName"] or "", None
+
+
 def _told(kind: str) -> tuple[Condition, ...]:
     return (_is("span.kind", kind, kind.lower()),)
 
@@ -104,12 +143,13 @@ OTEL = Layout(
         linked_trace_id=Place("links.trace_id"),
         service=("service.name", "resource.attributes.service.name"),
         name=("name",),
-        start=(Moment("@timestamp", None, MILLISECOND),),
+        times=(Moment("@timestamp", None, MILLISECOND),),
         duration=(Quantity("duration", NANOSECOND),),
         statuses={"OK": (_is("status.code", "Ok"),), "ERROR": (_is("status.code", "Error"),)},
         kinds={kind: (_is("kind", kind.capitalize()),) for kind in SPAN_KINDS},
-        order=("@timestamp", "span_id"),
+        grouping=Grouping(("service.name", "resource.attributes.service.name", "name", "kind"), _otel_operation),
         attribute=_otel_attribute,
+        holds_attribute=_is_otel_attribute,
         decode=otel.decode_span,
     ),
     logs=LogDocuments(
@@ -117,12 +157,15 @@ OTEL = Layout(
         trace_id=("trace_id", "trace.id"),  # Elastic's templates have the second as an alias
         span_id=("span_id", "span.id"),
         service=("service.name", "resource.attributes.service.name"),
-        time=(Moment("@timestamp", None, MILLISECOND),),
+        times=(Moment("@timestamp", None, MILLISECOND),),
         severity_number=("severity_number",),
         severity_text=("severity_text", "log.level"),
         text=("body.text", "message", "event_name"),
-        event_name=("event_name",),
+        event=_is("event_name"),
+        record=("observed_timestamp", "body.text", "body"),
+        unique_ids=True,
         attribute=_otel_attribute,
+        holds_attribute=_is_otel_attribute,
         decode=otel.decode_log,
     ),
 )
@@ -132,13 +175,16 @@ _ECS_LOGS = LogDocuments(
     excluded=_OTEL_LOGS,
     trace_id=("trace.id",),
     span_id=("span.id", "transaction.id", "parent.id"),  # the last of errors; of span events it is another's
-    service=("service.name",),
-    time=(Moment("@timestamp", None, MILLISECOND),),
+    service=("service.name", "service"),
+    times=(Moment("timestamp.us", MICROSECOND, MICROSECOND), Moment("@timestamp", None, MILLISECOND)),
     severity_number=("event.severity",),
     severity_text=("log.level", "error.log.level"),
-    text=("message", "error.log.message", "error.exception.message", "error.message"),
-    event_name=(ecs.EVENT_NAME,),
+    errors=(_is("processor.event", ecs.ERROR), *(_is(field) for field in CAPTURED_FIELDS)),
+    text=("message", "error.log.message", "error.exception.message", "error.message", ecs.EVENT_NAME),
+    event=_is("event.kind", "event"),
+    record=("log.level", "event.severity", "log.logger"),
     attribute=_elastic_attribute,
+    holds_attribute=_is_elastic_attribute,
     decode=ecs.decode_log,
 )
 _APM_LOGS = msgspec.structs.replace(
@@ -157,7 +203,7 @@ APM = Layout(
         linked_trace_id=Place("span.links.trace.id"),
         service=("service.name",),
         name=("transaction.name", "span.name"),
-        start=(Moment("timestamp.us", MICROSECOND, MICROSECOND), Moment("@timestamp", None, MILLISECOND)),
+        times=(Moment("timestamp.us", MICROSECOND, MICROSECOND), Moment("@timestamp", None, MILLISECOND)),
         duration=(
             Quantity("transaction.duration.us", MICROSECOND),
             Quantity("span.duration.us", MICROSECOND),
@@ -171,8 +217,9 @@ APM = Layout(
             "CLIENT": (_is("processor.event", apm.SPAN), _is("span.type"), *_told("CLIENT")),
             "INTERNAL": (_is("processor.event", apm.SPAN), _is("span.type"), *_told("INTERNAL")),
         },
-        order=("timestamp.us", "@timestamp", "span.id", "transaction.id"),
+        grouping=Grouping(("service.name", *apm.NAME_AND_KIND), _apm_operation),
         attribute=_elastic_attribute,
+        holds_attribute=_is_elastic_attribute,
         decode=apm.decode_span,
     ),
     logs=_APM_LOGS,
@@ -185,10 +232,12 @@ JAEGER = Layout(
         trace_id=("traceID",),
         span_id=("spanID",),
         parent_id=(Place("parentSpanID"), Place("references.spanID", "references")),
+        child=Condition(Place("references.refType", "references"), (jaeger.CHILD_OF,)),
         linked_trace_id=Place("references.traceID", "references"),
         service=("process.serviceName",),
+        nameless=(jaeger.NO_SERVICE,),
         name=("operationName",),
-        start=(
+        times=(
             Moment("startTime", MICROSECOND, MICROSECOND),
             Moment("startTimeMillis", MILLISECOND, MILLISECOND),
         ),
@@ -198,8 +247,12 @@ JAEGER = Layout(
             "ERROR": (*_tagged(jaeger.ERROR, "true"), *_tagged(jaeger.STATUS_CODE, "ERROR")),
         },
         kinds={kind: _tagged(jaeger.KIND, kind.lower()) for kind in SPAN_KINDS},
-        order=("startTime", "spanID"),
+        grouping=Grouping(("process.serviceName", "operationName"), _jaeger_operation, tells_kind=False),
+        events=Events(
+            "logs", Moment("logs.timestamp", MICROSECOND, MICROSECOND), Place("logs.fields.value", "logs.fields")
+        ),
         attribute=_jaeger_attribute,
+        holds_attribute=_is_jaeger_attribute,
         decode=jaeger.decode_span,
     ),
     short_ids=True,

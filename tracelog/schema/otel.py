@@ -20,6 +20,7 @@ from msgspec import UNSET, Raw, UnsetType, field
 from tracelog import ids
 from tracelog.model import Attributes, ExceptionInfo, LogEntry, Span, SpanLink
 from tracelog.schema import times
+from tracelog.schema.decoding import guarded
 
 LOGS = "logs"
 TRACES = "traces"
@@ -243,9 +244,15 @@ def _encoded_resource(resource: Attributes) -> Raw:
 
 def encode_span_events(span: Span, destination: Destination = Destination()) -> Iterator[Document]:  # noqa: B008
     """Yield the events of a span as the documents of their own that this layout makes of them."""
+    for entry in event_entries(span):
+        yield encode_log(entry, destination)
+
+
+def event_entries(span: Span) -> Iterator[LogEntry]:
+    """Yield the events of a span as log entries, under the ids of their documents."""
     own = span_document_id(span)
     for ordinal, event in enumerate(span.events):
-        entry = LogEntry(
+        yield LogEntry(
             id=f"{own}-{ordinal}",
             time=event.time,
             event_name=event.name,
@@ -256,7 +263,6 @@ def encode_span_events(span: Span, destination: Destination = Destination()) -> 
             resource=span.resource,
             logger=span.scope,
         )
-        yield encode_log(entry, destination)
 
 
 def encode_spans(spans: Iterable[Span], destination: Destination = Destination()) -> Iterator[Document]:  # noqa: B008
@@ -310,6 +316,7 @@ def _with_exception(entry: LogEntry) -> dict[str, Any]:
     return {**attributes, **{key: text for key, text in named.items() if text is not None}}
 
 
+@guarded
 def decode_span(body: bytes | msgspec.Raw) -> Span:
     """Return the span in a document. Raise `msgspec.DecodeError` or ValueError where it holds none."""
     document = _span_decoder.decode(body)
@@ -338,6 +345,7 @@ def decode_span(body: bytes | msgspec.Raw) -> Span:
     )
 
 
+@guarded
 def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
     """Return the log entry, or span event, in a document. Raise `msgspec.DecodeError` or ValueError."""
     document = _log_decoder.decode(body)
