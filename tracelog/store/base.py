@@ -74,6 +74,8 @@ class Store(abc.ABC):
     """How many threads may well write at once where there is much to write."""
     skipped: int = 0
     """How many stored documents could not be read, and were passed over, since the store was opened."""
+    notes: Sequence[str] = ()
+    """What whoever asked has to know of the answers, a sentence each: what had to be done otherwise, or left out."""
 
     @abc.abstractmethod
     def setup(self) -> list[str]:
