@@ -19,6 +19,7 @@ from tracelog import ids
 from tracelog.errors import StoreError, TraceNotFoundError
 from tracelog.model import LogEntry, Match, Operation, Span, Trace, TraceSummary, in_call_order
 from tracelog.schema.otel import Document
+from tracelog.store.collecting import collector_paused
 from tracelog.store.query import LogQuery, Place, SpanQuery, Time, log_query, span_query
 
 if TYPE_CHECKING:
@@ -185,6 +186,10 @@ class Store(abc.ABC):
 
         Where several traces match, the one with the longest root is returned. Raise TraceNotFoundError.
         """
+        with collector_paused():
+            return self._trace(any_id)
+
+    def _trace(self, any_id: str) -> Trace:
         from tracelog.read.tree import build_trace
 
         whole = ids.trace_id(any_id) if len(any_id.strip()) >= ids.TRACE_ID_LENGTH else None
