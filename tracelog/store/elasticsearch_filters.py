@@ -177,6 +177,13 @@ def lasts(fields: Fields, quantities: Iterable[Quantity], shortest: int | None, 
     return [any_of([*ranges, *unmeasured])]
 
 
+def mentions(fields: Fields, names: Iterable[str], word: str) -> list[Body]:
+    """Return clauses that are met by lines with a word, where words are indexed: to look within values takes long."""
+    return [
+        {"match_phrase": {name: word}} for name in names if (field := fields.get(name)) is not None and field.is_text
+    ]
+
+
 def says(fields: Fields, names: Iterable[str], text: str) -> list[Body]:
     """Return what all are met by lines with the longest words of a text: the reader then looks for all, in sequence.
 

@@ -211,8 +211,8 @@ def _log_filters(source: LogSource, query: LogQuery) -> Iterator[Body]:
 
 def _mentions(source: LogSource, trace_id: str) -> list[Body]:
     """Return what lines meet that have no trace id, and say this one in their text (Kibana's rule)."""
-    said = filters.says(source.fields, source.documents.text, trace_id)
-    return [all_of([none_of(filters.exists(source.documents.trace_id)), *said])]
+    said = filters.mentions(source.fields, source.documents.text, trace_id)
+    return [all_of([none_of(filters.exists(source.documents.trace_id)), any_of(said)])] if said else []
 
 
 def _is_severe(source: LogSource, lowest: int) -> Body:
