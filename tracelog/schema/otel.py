@@ -88,6 +88,7 @@ class _Link(msgspec.Struct, omit_defaults=True):
 class _Body(msgspec.Struct, omit_defaults=True):
     text: str | UnsetType = UNSET
     structured: Any = UNSET
+    flattened: Any = UNSET
 
 
 class _Service(msgspec.Struct):
@@ -132,6 +133,8 @@ class _Log(msgspec.Struct, omit_defaults=True, kw_only=True):
     severity_number: int | None = None
     event_name: str | None = None
     body: _Body | None = None
+    body_text: str | UnsetType = UNSET
+    body_structured: Any = UNSET
     attributes: dict[str, Any] | None = None
     resource: _Resource | None = None
     scope: _Scope | None = None
@@ -352,7 +355,8 @@ def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
     attributes = document.attributes or {}
     resource = document.resource.attributes if document.resource else {}
     observed = document.observed_timestamp
-    is_span_event = document.event_name is not None and document.body is None and observed is None
+    body = _read_body(document)
+    is_span_event = document.event_name is not None and body is None and observed is None
     exception = None if is_span_event else take_exception(attributes)
     time = parse_timestamp(document.timestamp)
     if observed is not None:
@@ -361,7 +365,7 @@ def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
         id=document_id,
         time=time,
         observed_time=observed,
-        body=_read_body(document.body),
+        body=body,
         severity_number=document.severity_number,
         severity_text=document.severity_text,
         logger=document.scope.name if document.scope else None,
@@ -397,12 +401,13 @@ def _service(service: _Service | None, resource: Attributes) -> str:
     return str(resource.get("service.name") or "unknown_service")
 
 
-def _read_body(body: _Body | None) -> Any:
-    if body is None:
-        return None
+def _read_body(document: _Log) -> Any:
+    """Return the body, in whichever of its fields; older collectors had others."""
+    body = document.body or _Body()
     if body.text is not UNSET:
         return body.text
-    return None if body.structured is UNSET else body.structured
+    held = (body.structured, body.flattened, document.body_text, document.body_structured)
+    return next((each for each in held if each is not UNSET), None)
 
 
 def take_exception(attributes: dict[str, Any]) -> ExceptionInfo | None:
