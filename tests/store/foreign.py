@@ -1,7 +1,7 @@
-"""Indices as others make them: the mappings that their writers install, and documents in them, on a node that is shared.
+"""Indices as others make them: the mappings that their writers install, and documents in them, on a shared node.
 
-The mappings are cut from the writers' sources to what a node without Elastic's own field types knows: `match_only_text`,
-`scaled_float`, `wildcard` and `constant_keyword` are the nearest of those.
+The mappings are cut from the writers' sources to what a node without Elastic's own field types knows: for
+`match_only_text`, `scaled_float`, `wildcard` and `constant_keyword` stand the nearest of those.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ JAEGER: Mappings = {
         {"process_tags_map": {"path_match": "process.tag.*", "mapping": SHORT_KEYWORD}},
     ],
     "properties": {
-        **{name: SHORT_KEYWORD for name in ("traceID", "spanID", "parentSpanID", "operationName")},
+        **dict.fromkeys(("traceID", "spanID", "parentSpanID", "operationName"), SHORT_KEYWORD),
         "startTime": LONG,
         "startTimeMillis": {"type": "date", "format": "epoch_millis"},
         "duration": LONG,

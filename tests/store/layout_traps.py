@@ -1,7 +1,7 @@
-"""What is odd in the documents of each layout, by hand: each case with the trace that it is, as a reader would draw it.
+"""What is odd in the documents of each layout, by hand: each case with the trace that it is, as one would draw it.
 
-A row is `name [service KIND] ms`, with `!` where the span failed; below it stand its links (`>`), events (`*`) and lines
-(`-`), deeper by one step as its children are.
+A row is `name [service KIND] ms`, with `!` where the span failed; below it stand its links (`>`), events (`*`) and
+lines (`-`), deeper by one step as its children are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Trap(NamedTuple):
 OTEL_SPANS, OTEL_LOGS = "traces-shop.otel-{}", "logs-shop.otel-{}"
 
 
-def otel(span_id: str, name: str = "work", **rest: Any) -> dict[str, Any]:
+def otel(span_id: str, name: Any = "work", **rest: Any) -> dict[str, Any]:
     known = {"@timestamp": ISO, "trace_id": TRACE, "span_id": span_id, "name": name, "kind": "Internal"}
     resource = {"attributes": {"service.name": "shop"}}
     return {**known, "duration": 5_000_000, "resource": resource, "attributes": {}, **rest}
@@ -140,6 +140,7 @@ def error(parent: str | None, **rest: Any) -> dict[str, Any]:
     return _apm({**own, "error": rest.pop("error"), **rest})
 
 
+FOUR_MS = {"duration": {"us": 4_000}}
 ELASTIC = [
     Trap(
         "a parent is a span or a transaction, and a transaction may name its id twice",
@@ -147,7 +148,7 @@ ELASTIC = [
             APM_SPANS: [
                 transaction(A, span={"id": A}),
                 span(B, A, transaction={"id": A}),
-                transaction(C, "GET /cart", parent={"id": B}, own={"duration": {"us": 4_000}}, service={"name": "cart"}),
+                transaction(C, "GET /cart", parent={"id": B}, own=FOUR_MS, service={"name": "cart"}),
             ]
         },
         ["POST /checkout [shop SERVER] 50.0", "  SELECT [shop CLIENT] 5.0", "    GET /cart [cart SERVER] 4.0"],
@@ -157,7 +158,7 @@ ELASTIC = [
         {
             APM_SPANS: [
                 transaction(A, own={"sampled": False}),
-                span(B, A, own={"composite": {"count": 7, "sum": {"us": 4_900}, "compression_strategy": "exact_match"}}),
+                span(B, A, own={"composite": {"count": 7, "sum": {"us": 4_900}}}),
             ]
         },
         ["POST /checkout [shop SERVER] 50.0", "  SELECT [shop CLIENT] 5.0"],
