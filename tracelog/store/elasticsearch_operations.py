@@ -139,8 +139,9 @@ def _groupings(reader: Reader, source: SpanSource, query: SpanQuery) -> Iterator
     for field in documents.grouping.fields:
         if fields.get(field) is not None and field not in columns:
             reader.note(f"{source.index}: {field} cannot be grouped by, as it is mapped")
-    if not columns or not queries.measurable(source):
-        reader.note(f"{source.index}: operations cannot be measured, as names or durations are mapped")
+    windowed = query.since is not None or query.until is not None
+    if not columns or not queries.measurable(source) or (windowed and queries.by_time(source) is queries.IN_ANY_ORDER):
+        reader.note(f"{source.index}: operations are left out, as names, durations or times are mapped")
         return
     if documents.grouping.tells_kind:
         yield _Grouping(source, columns, queries.span_filters(source, query), None)
@@ -148,8 +149,8 @@ def _groupings(reader: Reader, source: SpanSource, query: SpanQuery) -> Iterator
     if not all(fields.is_nested(path) for path in _paths(source)):
         reader.note(f"{source.index}: kinds are told apart but roughly, as tags are not mapped as nested")
     for kind in (*SPAN_KINDS, _UNSPECIFIED):
-        of_kind = SpanQuery(service=query.service, since=query.since, until=query.until, kind=kind)
-        yield _Grouping(source, columns, queries.span_filters(source, of_kind), kind)
+        of_kind = queries.is_one_of(fields, documents.kinds, kind, roughly=True)
+        yield _Grouping(source, columns, [*queries.span_filters(source, query), *of_kind], kind)
 
 
 def _paths(source: SpanSource) -> set[str]:

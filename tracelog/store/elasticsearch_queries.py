@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracelog.model import LEVEL_BY_TEXT, LEVELS
@@ -15,6 +15,8 @@ from tracelog.store.elasticsearch_sources import LogSource, Source, SpanSource
 from tracelog.store.query import ENTRY_KINDS, LogQuery, SpanQuery
 
 Body = dict[str, Any]
+
+Conditions = Mapping[str, tuple[Condition, ...]]
 
 IN_ANY_ORDER: Sequence[Body | str] = ("_doc",)
 
@@ -50,18 +52,15 @@ def search_logs(source: LogSource, query: LogQuery) -> Body:
 def search_events(source: SpanSource, events: Events, query: LogQuery) -> Body:
     """Build the search for the spans, by start, that have events of a query."""
     fields, documents = source.fields, source.documents
-    inner = filters.within(fields, [events.time], query.since, query.until)
-    if query.text:
-        inner += [
-            filters.nested(fields, events.text.nested or "", clause)
-            for clause in filters.says(fields, [events.text.field], query.text)
-        ]
+    times = filters.within(fields, [events.time], query.since, query.until)
+    said = filters.says(fields, [events.text.field], query.text) if query.text else []
     wanted = [
         *filters.only(fields, documents),
         *([is_traced(source, [query.trace_id])] if query.trace_id else ()),
         *([_has_id(source, documents.span_id, [query.span_id])] if query.span_id else ()),
         *([filters.is_service(fields, documents, query.service)] if query.service else ()),
-        filters.nested(fields, events.nested, all_of(inner or filters.exists([events.time.field]))),
+        filters.nested(fields, events.nested, all_of(times or filters.exists([events.time.field]))),
+        *(filters.nested(fields, events.text.nested or "", clause) for clause in said),
     ]
     return {"query": all_of(wanted), "sort": by_time(source)}
 
@@ -183,13 +182,17 @@ def _span_filters(source: SpanSource, query: SpanQuery) -> Iterator[Body]:
         )
 
 
-def is_one_of(fields: Fields, conditions: Any, wanted: str) -> Iterator[Body]:
-    """Yield what is met by the one of several that is wanted; one without conditions is none of the others."""
+def is_one_of(fields: Fields, conditions: Conditions, wanted: str, *, roughly: bool = False) -> Iterator[Body]:
+    """Yield what is met by the one of several that is wanted; one without conditions is none of the others.
+
+    Where these may match too much, what is none of them may match too little: it is then left to the reader, unless
+    asked for `roughly`.
+    """
     if wanted in conditions:
         yield any_of([clause for one in conditions[wanted] for clause in filters.has(fields, one)])
         return
     every = [one for several in conditions.values() for one in several]
-    if all(one.place.nested is None or fields.is_nested(one.place.nested) for one in every):
+    if roughly or all(one.place.nested is None or fields.is_nested(one.place.nested) for one in every):
         yield none_of([clause for one in every for clause in filters.has(fields, one)])
 
 
