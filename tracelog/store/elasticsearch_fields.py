@@ -8,6 +8,7 @@ asked apart, for one of them would fail the search of the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -18,7 +19,7 @@ _TEXT = frozenset(("text", "match_only_text"))
 _INTEGERS = frozenset(("long", "integer", "short", "byte", "unsigned_long"))
 _NUMBERS = frozenset((*_INTEGERS, "double", "float", "half_float", "scaled_float"))
 _DATES = frozenset(("date", "date_nanos"))
-_OBJECTS = frozenset(("object", "nested"))
+_NO_VALUES = frozenset(("object", "nested", "unmapped"))
 WHOLE = ".keyword"
 """The name of the twin of a text that dynamic mapping makes."""
 
@@ -73,7 +74,7 @@ class Fields:
         found = self._fields.get(name)
         if found is None and any(self._fields[owner].type == "flattened" for owner in owners(name) if owner in self):
             return _KEYED
-        return None if found is None or found.type in _OBJECTS else found
+        return None if found is None or found.type in _NO_VALUES else found
 
     def __contains__(self, name: str) -> bool:
         return name in self._fields
@@ -96,6 +97,12 @@ class Fields:
         field = self.get(exact) if exact else None
         return exact if field is not None and field.aggregatable else None
 
+    def sort(self, name: str, order: str, **rest: str) -> dict[str, Any]:
+        """Return the order by a sortable field; fractions are cut off, so that what has none sorts as a number too."""
+        field = self.get(name)
+        whole = {} if field is None or field.type in _INTEGERS | _DATES else {"numeric_type": "long"}
+        return {name: {"order": order, "unmapped_type": "long", **whole, **rest}}
+
     def sortable(self, name: str) -> Field | None:
         """Return a field of numbers or times that can be sorted by."""
         field = self.get(name)
@@ -112,8 +119,16 @@ class FieldCapabilities(msgspec.Struct):
     indices: list[str] = []
     fields: dict[str, dict[str, _Known]] = {}
 
+    def twins(self) -> list[str]:
+        """Return the twins of texts that some indices have, and others may not."""
+        texts = (name for name, types in self.fields.items() if not _TEXT.isdisjoint(types))
+        return [name + WHOLE for name in texts if name + WHOLE in self.fields and len(self.indices) > 1]
+
     def alike(self) -> list[tuple[list[str], Fields]]:
-        """Part the indices into such as map no field differently. One that does not map it is like any other."""
+        """Part the indices into such as map no field differently. One that does not map it at all is like any other.
+
+        Unless it says so: of a twin it matters, for another field is compared then.
+        """
         disputed = {name: types for name, types in self.fields.items() if len(types) > 1}
         agreed = {name: _plain(next(iter(types.values()))) for name, types in self.fields.items() if len(types) == 1}
         parts: list[tuple[list[str], dict[str, Field]]] = []

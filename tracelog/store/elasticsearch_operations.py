@@ -184,12 +184,11 @@ def _ranked_span(group: Group, percent: int) -> Body:
     if start >= LARGEST_PAGE:
         start, order = 0, "asc"
         wanted.append({"range": {field: {"gte": group.about[PERCENTS.index(percent)] // group.quantity.unit}}})
-    longest = {field: {"order": order, "unmapped_type": "long"}}
     return {
         "query": all_of(wanted),
         "from": start,
         "size": 1,
-        "sort": [longest],
+        "sort": [group.source.fields.sort(field, order)],
         "_source": queries.measured(group.source.documents),
     }
 

@@ -35,8 +35,7 @@ def search_longest(source: SpanSource, query: SpanQuery) -> Iterator[Body]:
     for position, field in enumerate(usable):
         apart = filters.exists([field]) if field != usable[-1] else []
         before = [none_of(filters.exists(usable[:position]))] if position else []
-        longest = {field: {"order": "desc", "unmapped_type": "long"}}
-        yield {"query": all_of([*wanted, *apart, *before]), "sort": [longest]}
+        yield {"query": all_of([*wanted, *apart, *before]), "sort": [source.fields.sort(field, "desc")]}
 
 
 def measurable(source: SpanSource) -> list[Quantity]:
@@ -133,8 +132,8 @@ def by_time(source: Source, *, latest: bool = False) -> Sequence[Body | str]:
     moments = [moment for moment in source.documents.times if source.fields.sortable(moment.field)]
     if not moments:
         return IN_ANY_ORDER
-    order = {"order": "desc"} if latest else {"order": "asc", "missing": "_first"}
-    return [{moments[-1].field: {**order, "unmapped_type": "long"}}]
+    field = moments[-1].field
+    return [source.fields.sort(field, "desc") if latest else source.fields.sort(field, "asc", missing="_first")]
 
 
 def is_traced(source: Source, trace_ids: Collection[str]) -> Body:

@@ -179,15 +179,23 @@ class Sources:
             raise
 
     def _sources(self, layout: Layout, documents: _Documents, expression: str) -> Iterator[Source]:
-        parts = self._capabilities(expression, asked_fields(documents)).alike()
+        known = self._capabilities(expression, asked_fields(documents))
+        twins = known.twins()
+        if twins:
+            known.fields |= self._capabilities(expression, twins, include_unmapped=True).fields
+        parts = known.alike()
         for indices, fields in parts:
+            if isinstance(documents, SpanDocuments) and not any(fields.get(name) for name in documents.trace_id):
+                self._note(f"{','.join(indices)}: no trace id is mapped, so that no trace is found there")
             for index in [expression] if len(parts) == 1 else _joined(indices):
                 if isinstance(documents, SpanDocuments):
                     yield SpanSource(layout, documents, index, fields)
                 else:
                     yield LogSource(layout, documents, index, fields)
 
-    def _capabilities(self, expression: str, fields: Sequence[str]) -> FieldCapabilities:
+    def _capabilities(
+        self, expression: str, fields: Sequence[str], *, include_unmapped: bool = False
+    ) -> FieldCapabilities:
         return self._request(
             "POST",
             f"/{quote(expression, safe='*,:')}/_field_caps",
@@ -195,6 +203,7 @@ class Sources:
             answer=FieldCapabilities,
             ignore_unavailable=True,
             allow_no_indices=True,
+            include_unmapped=include_unmapped,
         )
 
 
