@@ -248,7 +248,7 @@ ELASTIC = [
                     "transaction.id": A, "message": "mixed", "service.name": "shop",
                 },
                 {
-                    "@timestamp": [ISO], "log": {"level": ["error"]}, "trace.id": [TRACE], "span": {"id": [A]},
+                    "@timestamp": ["2026-04-19T14:23:01.201Z"], "log": {"level": ["error"]}, "trace.id": [TRACE], "span": {"id": [A]},
                     "message": ["arrays"], "service": {"name": ["shop"]},
                 },
             ],
