@@ -248,8 +248,8 @@ ELASTIC = [
                     "transaction.id": A, "message": "mixed", "service.name": "shop",
                 },
                 {
-                    "@timestamp": ["2026-04-19T14:23:01.201Z"], "log": {"level": ["error"]}, "trace.id": [TRACE], "span": {"id": [A]},
-                    "message": ["arrays"], "service": {"name": ["shop"]},
+                    "@timestamp": ["2026-04-19T14:23:01.201Z"], "log": {"level": ["error"]}, "trace.id": [TRACE],
+                    "span": {"id": [A]}, "message": ["arrays"], "service": {"name": ["shop"]},
                 },
             ],
         },

@@ -80,13 +80,11 @@ def whole(name: str, value: str) -> Body:
     return {"match": {name: {"query": value, "analyzer": "keyword", "lenient": True}}}
 
 
-def has(fields: Fields, condition: Condition) -> list[Body]:
+def has(fields: Fields, condition: Condition, *, any_case: bool = True) -> list[Body]:
     """Return clauses that are met where a condition is."""
     place, values = condition.place, condition.values
-    if place.nested is None:
-        return equals(fields, (place.field,), values, any_case=True) if values else exists((place.field,))
-    own = any_of(equals(fields, (place.field,), values, any_case=True)) if values else any_of(exists((place.field,)))
-    return [_within(fields, place, own)]
+    own = equals(fields, (place.field,), values, any_case=any_case) if values else exists((place.field,))
+    return own if place.nested is None else [_within(fields, place, any_of(own))]
 
 
 def is_at(fields: Fields, place: Place, value: str) -> list[Body]:

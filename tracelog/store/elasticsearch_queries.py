@@ -76,7 +76,7 @@ def search_trace(source: Source, trace_id: str) -> Body:
 def search_linking(source: SpanSource, trace_id: str) -> Body:
     """Build the search for the spans of other traces with a link into a trace, in any order."""
     place = source.documents.linked_trace_id
-    linking = filters.has(source.fields, Condition(place, _spelled(source, [trace_id])))
+    linking = filters.has(source.fields, Condition(place, _spelled(source, [trace_id])), any_case=False)
     elsewhere = none_of([is_traced(source, [trace_id])])
     return {
         "query": all_of([*filters.only(source.fields, source.documents), any_of(linking), elsewhere]),
