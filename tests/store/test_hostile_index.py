@@ -32,7 +32,7 @@ from tracelog.cli import run
 pytestmark = pytest.mark.elasticsearch
 
 SCALAR: list[Any] = [None, "", "zz", "0", "f" * 33, 7, 1.5, True, [], {}, ["a", "b"], {"a": {"b": 1}}, [None], -(2**63)]
-DEEP = b'{"a":' * 400 + b"1" + b"}" * 400
+DEEP = b'{"a":' * 990 + b"1" + b"}" * 990
 Document = dict[str, Any]
 
 

@@ -179,7 +179,7 @@ class ElasticsearchStore(Store):
         given = {name: str(value).lower() if isinstance(value, bool) else value for name, value in params.items()}
         with _translated(self.url):
             response = self._client.perform_request(method, path, params=given, headers=headers, body=sent)
-            return msgspec.json.decode(_raw(response.body), type=answer or Any)  # type: ignore[return-value]
+            return answers.read(_raw(response.body), answer or Any)  # type: ignore[return-value]
 
     @property
     def _client(self) -> elasticsearch.Elasticsearch:

@@ -5,6 +5,8 @@ Documents stay raw until `schema` decodes them. Nothing here asks anything.
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -13,6 +15,7 @@ from msgspec import Raw, field
 from tracelog.errors import StoreError, StoreRejectedError, StoreUnavailableError
 
 _LONGEST_REASON = 500
+_DEEPEST = 1100  # levels: the server takes 1000 in a document
 _TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 _Answered = TypeVar("_Answered")
 
@@ -108,6 +111,20 @@ class Templates(msgspec.Struct):
 
 class _Failed(msgspec.Struct):
     error: Failure | str | None = None
+
+
+def read(body: bytes, answer: type[_Answered]) -> _Answered:
+    """Read an answer as a type. A document in it may be nested as deeply as interpreters before 3.12 recurse."""
+    try:
+        return msgspec.json.decode(body, type=answer)
+    except RecursionError:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(limit + _DEEPEST)
+        try:
+            return msgspec.json.decode(body, type=answer)
+        finally:
+            with suppress(RecursionError):  # of another thread, which is deeper now
+                sys.setrecursionlimit(limit)
 
 
 def is_passing(status: int) -> bool:
