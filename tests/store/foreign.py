@@ -193,7 +193,8 @@ class Cluster:
             return []
         answer = self.ask("POST", f"/{index}/_bulk", lines, refresh=True)
         results = [item[action] for item in answer["items"]]
-        assert [result["error"] for result in results if "error" in result] == []
+        refused = [result["error"] for result in results if "error" in result]
+        assert refused == []
         return [result["_id"] for result in results]
 
     def close(self) -> None:

@@ -17,7 +17,6 @@ from tracelog.store.elasticsearch_sources import LogSource, Source, Sources, Spa
 
 _Result = TypeVar("_Result")
 _Source = TypeVar("_Source", bound=Source)
-FIRST_PAGE = 1000
 
 
 class Question(msgspec.Struct, Generic[_Source], frozen=True):
@@ -72,9 +71,9 @@ class Reader:
         return self._ask(build, self._search.all_hits)
 
     def streams(
-        self, build: Build[_Source], first_page: int = FIRST_PAGE
+        self, build: Build[_Source], first_page: int | None = None
     ) -> list[tuple[Question[_Source], Iterable[Hit]]]:
-        """Return all that each question finds, in its order."""
+        """Return all that each question finds, in its order; `first_page`: how much of it comes at once."""
         return self._ask(build, lambda searches: self._search.streams(searches, first_page))
 
     def every_field(self, source: Source) -> FieldCapabilities:

@@ -71,11 +71,12 @@ class Searcher:
             for search, first in zip(searches, firsts, strict=True)
         ]
 
-    def streams(self, searches: Sequence[Search], first_page: int = _FIRST_PAGE) -> list[Iterator[Hit]]:
+    def streams(self, searches: Sequence[Search], first_page: int | None = None) -> list[Iterable[Hit]]:
         """Return the hits of several searches, each in its order: the first of all of them from one request."""
-        firsts = self.at_once([_sized(search, first_page) for search in searches])
+        size = first_page or _FIRST_PAGE
+        firsts = self.at_once([_sized(search, size) for search in searches])
         return [
-            iter(first.hits.hits) if len(first.hits.hits) < first_page else self._stream(search, first.hits.hits)
+            first.hits.hits if len(first.hits.hits) < size else self._stream(search, first.hits.hits)
             for search, first in zip(searches, firsts, strict=True)
         ]
 
