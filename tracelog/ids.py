@@ -9,7 +9,6 @@ nothing is ever joined on it.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
 _HEX = re.compile(r"[0-9a-f]+")
@@ -30,12 +29,10 @@ class TraceParent(NamedTuple):
 
 
 def _normal(value: object, length: int) -> str | None:
-    return _normal_text(value, length) if isinstance(value, str) else None
-
-
-@lru_cache(4096)
-def _normal_text(value: str, length: int) -> str | None:
-    """Return the one spelling of an id; many documents in a row have the same."""
+    if not isinstance(value, str):
+        return None
+    if len(value) == length and _HEX.fullmatch(value):  # as nearly all are
+        return value if value.strip("0") else None
     digits = value.strip().lower().removeprefix("0x").replace("-", "")
     if len(digits) > length or not _HEX.fullmatch(digits) or not digits.strip("0"):
         return None

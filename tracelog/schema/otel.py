@@ -281,6 +281,7 @@ def span_document_id(span: Span) -> str:
     return blake2b(key.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
+_UNSET = _Status()
 _STATUS_OUT = {"OK": "Ok", "ERROR": "Error"}
 
 
@@ -327,7 +328,7 @@ def decode_span(body: bytes | msgspec.Raw) -> Span:
     if trace_id is None or span_id is None:
         raise ValueError(f"a span without valid ids: {document.trace_id!r}, {document.span_id!r}")
     resource = document.resource.attributes if document.resource else {}
-    status = document.status or _Status()
+    status, links = document.status or _UNSET, document.links
     return Span(
         trace_id=trace_id,
         span_id=span_id,
@@ -344,7 +345,7 @@ def decode_span(body: bytes | msgspec.Raw) -> Span:
         scope=document.scope.name if document.scope else None,
         scope_version=document.scope.version if document.scope else None,
         trace_state=document.trace_state,
-        links=tuple(SpanLink(link.trace_id, link.span_id, link.attributes) for link in document.links or ()),
+        links=tuple(SpanLink(link.trace_id, link.span_id, link.attributes) for link in links) if links else (),
     )
 
 
@@ -389,6 +390,8 @@ def parse_timestamp(value: str | float) -> int:
     if not isinstance(value, str):
         whole, fraction = divmod(value, 1)  # apart, for a float does not hold this many digits
         return int(whole) * 1_000_000 + round(fraction * 1_000_000)
+    if value.endswith("Z"):
+        return times.parse_iso(value)
     milliseconds, _, nanoseconds = value.partition(".")
     if milliseconds.isdecimal():
         return int(milliseconds) * 1_000_000 + int(nanoseconds or 0)

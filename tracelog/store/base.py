@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+_FEWEST_MEASURED = 20
+_FEW_FAILED = 1000
+
+
 class Refusal(NamedTuple):
     """A document that the store will never take, and why."""
 
@@ -227,6 +231,7 @@ class Store(abc.ABC):
         consumer) span that matches. `errors` keeps traces in which a span has the status ERROR.
         """
         narrowed = bool(service or operation or attributes)
+        failed = self._failed_traces(since) if errors else None
 
         def search(place: Place) -> Iterator[Span]:
             query = span_query(
@@ -236,6 +241,7 @@ class Store(abc.ABC):
                 since=since,
                 until=until,
                 place=place,
+                trace_ids=failed,
             )
             return self._search_spans(query, longest_first=True)
 
@@ -244,11 +250,17 @@ class Store(abc.ABC):
         rows: list[TraceSummary] = []
         seen: set[str] = set()
         while len(rows) < limit:
-            chunk = list(islice(spans, max(limit, 100)))
+            chunk = list(islice(spans, max(limit, _FEWEST_MEASURED)))
             if not chunk:
                 break
             rows += self._summaries(chunk, seen, entries_of_rooted=narrowed, errors=errors)
         return rows[:limit]
+
+    def _failed_traces(self, since: Time | None) -> set[str] | None:
+        """Return the traces with a span that failed, if these are few; of many, the slowest soon has one."""
+        query = span_query(status="ERROR", since=since)
+        failed = list(islice(self._search_spans(query, longest_first=False), _FEW_FAILED))
+        return {span.trace_id for span in failed} if len(failed) < _FEW_FAILED else None
 
     def _summaries(
         self, spans: Iterable[Span], seen: set[str], *, entries_of_rooted: bool, errors: bool
@@ -269,8 +281,10 @@ class Store(abc.ABC):
     def _longest_root_first(self, matches: list[Match]) -> list[Match]:
         if len(matches) < 2:  # noqa: PLR2004 - nothing to sort
             return matches
-        totals = self._totals({match.trace_id for match in matches})
-        roots = {trace_id: total.root_duration or 0 for trace_id, total in totals.items()}
+        query = span_query(place="root", trace_ids={match.trace_id for match in matches})
+        roots: dict[str, int] = {}
+        for root in self._search_spans(query, longest_first=True):
+            roots.setdefault(root.trace_id, root.duration)
         return sorted(matches, key=lambda match: (-roots.get(match.trace_id, 0), match.trace_id))
 
     def __enter__(self) -> Self:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
@@ -15,7 +14,7 @@ from tracelog.store.elasticsearch_queries import IN_ANY_ORDER, Body
 from tracelog.store.elasticsearch_reading import Question, Reader
 from tracelog.store.elasticsearch_sources import LogSource, Source, SpanSource
 from tracelog.store.matching import log_matcher, span_matcher
-from tracelog.store.order import distinct_spans, events_of, to_the_nanosecond
+from tracelog.store.order import distinct_spans, events_of, merged, to_the_nanosecond
 from tracelog.store.query import LogQuery, SpanQuery
 
 _FIRST_PAGE_OF_LONGEST = 200
@@ -28,7 +27,7 @@ def spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
         lambda: [Question(source, queries.search_spans(source, query)) for source in reader.span_sources]
     )
     streams = [_by_start(reader, question.source, question.body, hits) for question, hits in found]
-    wanted = filter(span_matcher(query), heapq.merge(*streams, key=_start))
+    wanted = filter(span_matcher(query), merged(streams, _start))
     return distinct_spans(wanted, _start)
 
 
@@ -41,7 +40,7 @@ def longest_spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
         _FIRST_PAGE_OF_LONGEST,
     )
     streams = [_by_duration(reader, question.source, question.body, hits) for question, hits in found]
-    wanted = filter(span_matcher(query), heapq.merge(*streams, key=_shortness))
+    wanted = filter(span_matcher(query), merged(streams, _shortness))
     return distinct_spans(wanted, _shortness)
 
 
@@ -55,7 +54,7 @@ def logs(reader: Reader, query: LogQuery) -> Iterator[LogEntry]:
             streams.append(_by_time(hits, partial(reader.logs, source), _time, is_sorted=is_sorted))
         else:
             streams.append(events_of(distinct_spans(_by_start(reader, source, body, hits), _start)))
-    return filter(log_matcher(query), heapq.merge(*streams, key=_time))
+    return filter(log_matcher(query), merged(streams, _time))
 
 
 def _log_questions(reader: Reader, query: LogQuery) -> Iterator[Question[Source]]:
@@ -94,7 +93,8 @@ def _by_time(
             timed = chain((hit,), timed)
             break
         untimed.append(hit)
-    return heapq.merge(sorted(decode(untimed), key=time), to_the_nanosecond(decode(timed), time), key=time)
+    early = [sorted(decode(untimed), key=time)] if untimed else []
+    return merged([*early, to_the_nanosecond(decode(timed), time)], time)
 
 
 def _by_duration(reader: Reader, source: SpanSource, body: Body, hits: Iterable[Hit]) -> Iterable[Span]:

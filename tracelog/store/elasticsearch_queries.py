@@ -160,6 +160,8 @@ def span_filters(source: SpanSource, query: SpanQuery) -> list[Body]:
 def _span_filters(source: SpanSource, query: SpanQuery) -> Iterator[Body]:
     fields, documents = source.fields, source.documents
     yield from filters.only(fields, documents)
+    if query.trace_ids is not None:
+        yield is_traced(source, query.trace_ids)
     if query.name is not None:
         yield any_of(filters.equals(fields, documents.name, (query.name,)))
     if query.service is not None:

@@ -66,14 +66,16 @@ class Reader:
         """Return the answer to each question."""
         return self._ask(build, self._search.at_once)
 
-    def all_hits(self, build: Build[_Source]) -> list[tuple[Question[_Source], Iterable[Hit]]]:
-        """Return all that each question finds, in any order."""
-        return self._ask(build, self._search.all_hits)
+    def all_hits(
+        self, build: Build[_Source], first_page: int | None = None
+    ) -> list[tuple[Question[_Source], Iterable[Hit]]]:
+        """Return all that each question finds, in any order; `first_page`: how much of it comes at once."""
+        return self._ask(build, lambda searches: self._search.all_hits(searches, first_page))
 
     def streams(
         self, build: Build[_Source], first_page: int | None = None
     ) -> list[tuple[Question[_Source], Iterable[Hit]]]:
-        """Return all that each question finds, in its order; `first_page`: how much of it comes at once."""
+        """Return the same, but each in its order."""
         return self._ask(build, lambda searches: self._search.streams(searches, first_page))
 
     def every_field(self, source: Source) -> FieldCapabilities:

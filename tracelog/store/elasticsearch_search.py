@@ -63,11 +63,15 @@ class Searcher:
             self._note(f"{index} was passed over: {error}")
         return found
 
-    def all_hits(self, searches: Sequence[Search]) -> list[Iterable[Hit]]:
-        """Return the hits of several searches in any order: from one request but for those that do not fit into it."""
-        firsts = self.at_once([_sized(search, _FIRST_PAGE) for search in searches])
+    def all_hits(self, searches: Sequence[Search], first_page: int | None = None) -> list[Iterable[Hit]]:
+        """Return the hits of several searches in any order: from one request but for those that do not fit into it.
+
+        They are fetched before any is read, for whoever decodes meanwhile keeps the interpreter from those who fetch.
+        """
+        size = first_page or _FIRST_PAGE
+        firsts = self.at_once([_sized(search, size) for search in searches])
         return [
-            first.hits.hits if len(first.hits.hits) < _FIRST_PAGE else self._pages(*search, merge=_in_turn)
+            first.hits.hits if len(first.hits.hits) < size else list(self._pages(*search, merge=_in_turn))
             for search, first in zip(searches, firsts, strict=True)
         ]
 

@@ -8,6 +8,7 @@ from tracelog.model import LogEntry, Span
 from tracelog.store import elasticsearch_queries as queries
 from tracelog.store.base import Totals, TraceContents
 from tracelog.store.elasticsearch_reading import Question, Reader
+from tracelog.store.elasticsearch_search import LARGEST_PAGE
 from tracelog.store.elasticsearch_sources import LogSource, Source
 from tracelog.store.matching import log_matcher
 from tracelog.store.query import LogQuery
@@ -56,7 +57,8 @@ def totals(reader: Reader, trace_ids: Collection[str]) -> dict[str, Totals]:
 
 def _distinct_spans(reader: Reader, trace_ids: Sequence[str]) -> Collection[Span]:
     found = reader.all_hits(
-        lambda: [Question(source, queries.measure_spans(source, trace_ids)) for source in reader.span_sources]
+        lambda: [Question(source, queries.measure_spans(source, trace_ids)) for source in reader.span_sources],
+        LARGEST_PAGE,
     )
     every = (span for question, hits in found for span in reader.spans(question.source, hits))
     return {(span.trace_id, span.span_id, span.kind, span.service): span for span in every}.values()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import count, groupby
 from typing import TypeVar
 
@@ -13,6 +13,11 @@ from tracelog.schema.otel import event_entries
 
 _MILLISECOND = 1_000_000
 _Dated = TypeVar("_Dated")
+
+
+def merged(streams: Sequence[Iterable[_Dated]], key: Callable[[_Dated], int]) -> Iterator[_Dated]:
+    """Put sorted streams together in order."""
+    return iter(streams[0]) if len(streams) == 1 else heapq.merge(*streams, key=key)
 
 
 def to_the_nanosecond(found: Iterable[_Dated], time: Callable[[_Dated], int]) -> Iterator[_Dated]:

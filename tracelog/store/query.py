@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 from typing import Any, Literal
 
@@ -44,6 +44,7 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     attributes: Mapping[str, str] = {}
     place: Place = "any"
+    trace_ids: frozenset[str] | None = None
 
 
 class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +93,7 @@ def span_query(
     until: Time | None = None,
     attributes: Mapping[str, Any] | None = None,
     place: Place = "any",
+    trace_ids: Collection[str] | None = None,
 ) -> SpanQuery:
     """Build a `SpanQuery` from what a user says; durations in ns. Raise ConfigurationError as above."""
     return SpanQuery(
@@ -105,6 +107,7 @@ def span_query(
         until=moment(until),
         attributes={key: attribute_text(value) for key, value in (attributes or {}).items()},
         place=place,
+        trace_ids=None if trace_ids is None else frozenset(trace_ids),
     )
 
 
