@@ -51,11 +51,6 @@ def test_a_layout_is_found_by_the_name_of_an_index(index: str, found: list[Layou
     assert list(layouts.layouts_of(index)) == found
 
 
-def test_the_layouts_of_a_cluster_are_found_once_each() -> None:
-    names = ["orders", "logs-nginx-default", "traces-apm-default", "traces-apm.rum-default", "logs-a.otel-b"]
-    assert layouts.layouts_in(names) == (OTEL, APM, ECS)
-
-
 def test_the_indices_are_written_as_a_search_names_them() -> None:
     found = [part.expression for layout in layouts.LAYOUTS for part in (layout.spans, layout.logs) if part]
     assert found == [

@@ -39,11 +39,10 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A field with a time. `unit`: ns in one of its number, None for a date; `precision`: ns in which order may err."""
+    """A field with a time. `unit`: ns in one of its number, None for a date."""
 
     field: str
     unit: int | None
-    precision: int
 
     def written(self, time: int) -> int | str:
         """Return a time, in ns, as the field is compared with: a number of its unit, or RFC 3339."""
