@@ -139,7 +139,7 @@ def test_a_named_index_of_another_name_is_known_by_its_fields(
 ) -> None:
     cluster = Scripted(mine=fields)
     assert [place[:2] for place in named(cluster.sources(index="mine"))] == places
-    unknown = ["mine: neither its name nor its fields are those of a layout that is read"]
+    unknown = ["mine: neither name nor fields are those of a layout that is read"]
     assert cluster.notes[:1] == ([] if places else unknown)
 
 

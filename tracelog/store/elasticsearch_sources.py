@@ -149,12 +149,14 @@ class Sources:
         for layout, documents in _parts(LAYOUTS):
             for held in _joined([name for name in known if documents.hold(stream_of(name))]):
                 yield layout, documents, held
-        unknown = [patterns] if names is None else [name for name in names if name not in known]
-        for name in unknown:
+        unread = []
+        for name in [patterns] if names is None else [name for name in names if name not in known]:
             parts = list(self._parts_like(name))
             yield from ((layout, documents, name) for layout, documents in parts)
             if not parts:
-                self._note(f"{name}: neither its name nor its fields are those of a layout that is read")
+                unread.append(name)
+        if unread:
+            self._note(f"{', '.join(unread)}: neither name nor fields are those of a layout that is read")
 
     def _parts_like(self, name: str) -> Iterator[tuple[Layout, _Documents]]:
         """Yield the parts of the first layout whose fields an index has."""
