@@ -28,6 +28,7 @@ from layout_traps import (
 from layout_traps import error as apm_error
 
 from tracelog.cli import run
+from tracelog.store import open_store
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -175,3 +176,26 @@ def test_indices_that_map_a_field_differently_are_read_as_one(conflict: str, clu
     assert (code, json.loads(out)["trace_id"], json.loads(out)["count"], err) == (0, TRACE, 1, "")
     operations = {json.loads(line)["name"] for line in ask("ops", "--json")[1].splitlines()}
     assert operations >= {"first", "third"}
+
+
+def test_what_is_done_otherwise_is_said_once(cluster: Cluster, ask: Ask) -> None:
+    fields = dict.fromkeys(("@timestamp", "name", "duration", "trace_id"), TEXT)
+    cluster.put("traces-other.otel-{}", [otel(A, "GET /cart"), otel(B, "GET /")], {"properties": fields})
+    index = f"traces-other.otel-{cluster.own}"
+    with open_store(cluster.url, index=cluster.pattern) as store:
+        for _ in range(2):
+            assert [span.name for span in store.spans(name="GET /", min_duration=5)] == ["GET /"]
+        assert list(store.notes) == [
+            f"{index}: duration is compared but roughly there, as it is mapped, and decided on here",
+            f"{index}: name is compared but roughly there, as it is mapped, and decided on here",
+            f"{index}: times are not mapped as such, so that all is read and sorted here",
+        ]
+    code, out, err = ask("slow", "--json", "--operation", "GET /")
+    assert (code, json.loads(out)["name"], err.splitlines()[1:]) == (
+        0,
+        "GET /",
+        [
+            f"{index}: name is compared but roughly there, as it is mapped, and decided on here",
+            f"{index}: durations are not mapped as numbers, so that all are read and sorted here",
+        ],
+    )

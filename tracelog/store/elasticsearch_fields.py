@@ -91,6 +91,11 @@ class Fields:
                 return each
         return None
 
+    def is_rough(self, name: str) -> bool:
+        """Say whether a field is compared but word by word."""
+        field = self.get(name)
+        return field is not None and field.is_text and self.exact(name) is None
+
     def column(self, name: str) -> str | None:
         """Return the field that groups by the values of a field, if there is one."""
         exact = self.exact(name)

@@ -26,6 +26,7 @@ def spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
     found = reader.streams(
         lambda: [Question(source, queries.search_spans(source, query)) for source in reader.span_sources]
     )
+    _say_what_is_rough(reader, [question.source for question, _ in found], query)
     streams = [_by_start(reader, question.source, question.body, hits) for question, hits in found]
     wanted = filter(span_matcher(query), merged(streams, _start))
     return distinct_spans(wanted, _start)
@@ -39,6 +40,7 @@ def longest_spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
         ],
         _FIRST_PAGE_OF_LONGEST,
     )
+    _say_what_is_rough(reader, [question.source for question, _ in found], query)
     streams = [_by_duration(reader, question.source, question.body, hits) for question, hits in found]
     wanted = filter(span_matcher(query), merged(streams, _shortness))
     return distinct_spans(wanted, _shortness)
@@ -47,7 +49,9 @@ def longest_spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
 def logs(reader: Reader, query: LogQuery) -> Iterator[LogEntry]:
     """Yield the log entries of a query by time, and the events that a layout keeps within its spans."""
     streams: list[Iterator[LogEntry]] = []
-    for question, hits in reader.streams(lambda: list(_log_questions(reader, query))):
+    found = reader.streams(lambda: list(_log_questions(reader, query)))
+    _say_what_is_rough(reader, [question.source for question, _ in found], query)
+    for question, hits in found:
         source, body = question.source, question.body
         if isinstance(source, LogSource):
             is_sorted = _is_sorted(reader, source, body)
@@ -63,6 +67,12 @@ def _log_questions(reader: Reader, query: LogQuery) -> Iterator[Question[Source]
     for holder in reader.span_sources if query.severity is None else ():  # an event has no level
         if holder.documents.events is not None:
             yield Question(holder, queries.search_events(holder, holder.documents.events, query))
+
+
+def _say_what_is_rough(reader: Reader, sources: Iterable[Source], query: SpanQuery | LogQuery) -> None:
+    for source in sources:
+        for field in queries.rough_fields(source, query):
+            reader.note(f"{source.index}: {field} is compared but roughly there, as it is mapped, and decided on here")
 
 
 def _by_start(reader: Reader, source: SpanSource, body: Body, hits: Iterable[Hit]) -> Iterator[Span]:

@@ -26,6 +26,23 @@ def search_spans(source: SpanSource, query: SpanQuery) -> Body:
     return {"query": all_of(span_filters(source, query)), "sort": by_time(source)}
 
 
+def rough_fields(source: Source, query: SpanQuery | LogQuery) -> list[str]:
+    """Return the fields of a query that the cluster can compare but roughly, as they are mapped."""
+    documents = source.documents
+    asked = [documents.service if query.service else ()]
+    if isinstance(query, LogQuery):
+        asked += [documents.trace_id if query.trace_id else (), documents.span_id if query.span_id else ()]
+    elif isinstance(source, SpanSource):
+        asked.append(source.documents.name if query.name else ())
+        if (query.min_duration, query.max_duration) != (None, None) and not measurable(source):
+            return [*(quantity.field for quantity in source.documents.duration), *_rough(source, asked)]
+    return _rough(source, asked)
+
+
+def _rough(source: Source, asked: Sequence[Sequence[str]]) -> list[str]:
+    return [name for names in asked for name in names if source.fields.is_rough(name)]
+
+
 def search_longest(source: SpanSource, query: SpanQuery) -> Iterator[Body]:
     """Build the searches for the spans of a query, the longest first: one for each field that may say how long."""
     wanted = span_filters(source, query)
