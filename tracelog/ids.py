@@ -12,6 +12,8 @@ import re
 from typing import NamedTuple
 
 _HEX = re.compile(r"[0-9a-f]+")
+_is_trace_id = re.compile(r"(?!0+\Z)[0-9a-f]{32}").fullmatch
+_is_span_id = re.compile(r"(?!0+\Z)[0-9a-f]{16}").fullmatch
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
 TRACE_ID_LENGTH = 32
@@ -31,8 +33,6 @@ class TraceParent(NamedTuple):
 def _normal(value: object, length: int) -> str | None:
     if not isinstance(value, str):
         return None
-    if len(value) == length and _HEX.fullmatch(value):  # as nearly all are
-        return value if value.strip("0") else None
     digits = value.strip().lower().removeprefix("0x").replace("-", "")
     if len(digits) > length or not _HEX.fullmatch(digits) or not digits.strip("0"):
         return None
@@ -41,11 +41,15 @@ def _normal(value: object, length: int) -> str | None:
 
 def trace_id(value: object) -> str | None:
     """Return a trace id as 32 hex characters, padded on the left, or None where there is no valid one."""
+    if type(value) is str and _is_trace_id(value):  # as nearly all are
+        return value
     return _normal(value, TRACE_ID_LENGTH)
 
 
 def span_id(value: object) -> str | None:
     """Return a span id as 16 hex characters, padded on the left, or None where there is no valid one."""
+    if type(value) is str and _is_span_id(value):
+        return value
     return _normal(value, SPAN_ID_LENGTH)
 
 

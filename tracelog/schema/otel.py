@@ -20,7 +20,6 @@ from msgspec import UNSET, Raw, UnsetType, field
 from tracelog import ids
 from tracelog.model import Attributes, ExceptionInfo, LogEntry, Span, SpanLink
 from tracelog.schema import times
-from tracelog.schema.decoding import guarded
 
 LOGS = "logs"
 TRACES = "traces"
@@ -125,7 +124,6 @@ class _Span(msgspec.Struct, omit_defaults=True, kw_only=True):
 class _Log(msgspec.Struct, omit_defaults=True, kw_only=True):
     timestamp: str | int | float = field(name="@timestamp")
     observed_timestamp: str | int | float | None = None
-    data_stream: DataStream | None = None
     trace_id: str | None = None
     span_id: str | None = None
     trace_flags: int | None = None
@@ -320,7 +318,6 @@ def _with_exception(entry: LogEntry) -> dict[str, Any]:
     return {**attributes, **{key: text for key, text in named.items() if text is not None}}
 
 
-@guarded
 def decode_span(body: bytes | msgspec.Raw) -> Span:
     """Return the span in a document. Raise `msgspec.DecodeError` or ValueError where it holds none."""
     document = _span_decoder.decode(body)
@@ -349,7 +346,6 @@ def decode_span(body: bytes | msgspec.Raw) -> Span:
     )
 
 
-@guarded
 def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
     """Return the log entry, or span event, in a document. Raise `msgspec.DecodeError` or ValueError."""
     document = _log_decoder.decode(body)
@@ -390,7 +386,7 @@ def parse_timestamp(value: str | float) -> int:
     if not isinstance(value, str):
         whole, fraction = divmod(value, 1)  # apart, for a float does not hold this many digits
         return int(whole) * 1_000_000 + round(fraction * 1_000_000)
-    if value.endswith("Z"):
+    if value[-1:] == "Z":
         return times.parse_iso(value)
     milliseconds, _, nanoseconds = value.partition(".")
     if milliseconds.isdecimal():

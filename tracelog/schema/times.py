@@ -27,8 +27,8 @@ _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1
 
 def parse_iso(text: str) -> int:
     """Return an ISO 8601 time as ns since the epoch; UTC where it names no zone. Raise ValueError."""
-    if len(text) == _WRITTEN and text[-1] == "Z" and text[19] == "." and text[20:29].isdecimal():
-        return _parse_second(text[:19]) + int(text[20:29])
+    if len(text) == _WRITTEN and text[19] == "." and text[29] == "Z" and (fraction := text[20:29]).isdecimal():
+        return _parse_second(text[:19]) + int(fraction)
     return _parse(text)
 
 

@@ -15,6 +15,7 @@ from tracelog.store.elasticsearch_queries import Body
 from tracelog.store.elasticsearch_search import Search, Searcher
 from tracelog.store.elasticsearch_sources import LogSource, Source, Sources, SpanSource
 
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _Result = TypeVar("_Result")
 _Source = TypeVar("_Source", bound=Source)
 
@@ -68,14 +69,14 @@ class Reader:
 
     def all_hits(
         self, build: Build[_Source], first_page: int | None = None
-    ) -> list[tuple[Question[_Source], Iterable[Hit]]]:
+    ) -> list[tuple[Question[_Source], list[Hit]]]:
         """Return all that each question finds, in any order; `first_page`: how much of it comes at once."""
         return self._ask(build, lambda searches: self._search.all_hits(searches, first_page))
 
     def streams(
         self, build: Build[_Source], first_page: int | None = None
     ) -> list[tuple[Question[_Source], Iterable[Hit]]]:
-        """Return the same, but each in its order."""
+        """Return the same, but each in its order, and as it is asked for."""
         return self._ask(build, lambda searches: self._search.streams(searches, first_page))
 
     def every_field(self, source: Source) -> FieldCapabilities:
@@ -99,7 +100,7 @@ class Reader:
         for hit in hits:
             try:
                 yield decode(hit.source)
-            except (msgspec.MsgspecError, ValueError):
+            except _UNREADABLE:
                 self._pass_over(hit)
 
     def logs(self, source: LogSource, hits: Iterable[Hit]) -> Iterator[LogEntry]:
@@ -108,5 +109,5 @@ class Reader:
         for hit in hits:
             try:
                 yield decode(hit.source, hit.id if unique else f"{stream_of(hit.index)}/{hit.id}")
-            except (msgspec.MsgspecError, ValueError):
+            except _UNREADABLE:
                 self._pass_over(hit)

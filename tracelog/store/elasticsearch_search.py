@@ -63,17 +63,22 @@ class Searcher:
             self._note(f"{index} was passed over: {error}")
         return found
 
-    def all_hits(self, searches: Sequence[Search], first_page: int | None = None) -> list[Iterable[Hit]]:
+    def all_hits(self, searches: Sequence[Search], first_page: int | None = None) -> list[list[Hit]]:
         """Return the hits of several searches in any order: from one request but for those that do not fit into it.
 
-        They are fetched before any is read, for whoever decodes meanwhile keeps the interpreter from those who fetch.
+        These are fetched at the same time, and before any is decoded, for that would keep those who fetch waiting.
         """
         size = first_page or _FIRST_PAGE
-        firsts = self.at_once([_sized(search, size) for search in searches])
-        return [
-            first.hits.hits if len(first.hits.hits) < size else list(self._pages(*search, merge=_in_turn))
-            for search, first in zip(searches, firsts, strict=True)
-        ]
+        found = [first.hits.hits for first in self.at_once([_sized(search, size) for search in searches])]
+        large = [place for place, hits in enumerate(found) if len(hits) >= size]
+        if large:
+            with ThreadPoolExecutor(len(large)) as threads:
+                for place, hits in zip(large, threads.map(lambda at: self._whole(searches[at]), large), strict=True):
+                    found[place] = hits
+        return found
+
+    def _whole(self, search: Search) -> list[Hit]:
+        return list(self._pages(*search, LARGEST_PAGE, _in_turn))
 
     def streams(self, searches: Sequence[Search], first_page: int | None = None) -> list[Iterable[Hit]]:
         """Return the hits of several searches, each in its order: the first of all of them from one request."""
@@ -88,21 +93,22 @@ class Searcher:
         """Yield what was found, then what is behind it as of now."""
         yield from first
         known = {(hit.index, hit.id) for hit in first}
-        for hit in self._pages(*search, merge=_merged(search[1]["sort"])):
+        for hit in self._pages(*search, _FIRST_PAGE, _merged(search[1]["sort"])):
             if (hit.index, hit.id) not in known:
                 yield hit
 
-    def _pages(self, index: str, body: Mapping[str, Any], merge: Callable[..., Iterable[Hit]]) -> Iterator[Hit]:
-        """Yield all hits of a search as of now, in slices that are fetched at the same time."""
+    def _pages(
+        self, index: str, body: Mapping[str, Any], size: int, merge: Callable[..., Iterable[Hit]]
+    ) -> Iterator[Hit]:
+        """Yield all hits of a search as of now, in slices that are fetched at the same time; `size`: of first pages."""
         with self._point_in_time(index) as point, ThreadPoolExecutor(_SLICES) as threads:
-            slices = [_ahead(threads, self._slice(point, body, number)) for number in range(_SLICES)]
+            slices = [_ahead(threads, self._slice(point, body, size, number)) for number in range(_SLICES)]
             yield from merge(*slices)
 
-    def _slice(self, point: str, body: Mapping[str, Any], number: int) -> Pages:
+    def _slice(self, point: str, body: Mapping[str, Any], size: int, number: int) -> Pages:
         """Yield the hits of a slice in pages that grow; `_shard_doc` is different for each."""
         sort = [order for order in body["sort"] if order != "_doc"]
         search = {**body, "sort": [*sort, {"_shard_doc": "asc"}], "track_total_hits": False}
-        size = _FIRST_PAGE
         while True:
             search |= {"size": size, "pit": {"id": point, "keep_alive": _KEEP_ALIVE}}
             search["slice"] = {"id": number, "max": _SLICES}
