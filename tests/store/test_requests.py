@@ -103,6 +103,7 @@ QUESTIONS: dict[str, Callable[[ElasticsearchStore], object]] = {
     ),
     "logs, by text": lambda store: list(store.logs(text="a*b OR \"c\"", service="unknown_service")),
     "slowest": lambda store: store.slowest(),
+    "slowest that failed": lambda store: store.slowest(errors=True),
     "slowest, narrowed": lambda store: store.slowest(service="shop", operation="GET /", since=START, limit=2),
     "a trace": lambda store: store._contents(TRACE),
     "a trace with a short id": lambda store: store._contents("0" * 17 + "a" * 15),

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 
 _FEWEST_MEASURED = 20
-_FEW_FAILED = 1000
 
 
 class Refusal(NamedTuple):
@@ -231,7 +230,6 @@ class Store(abc.ABC):
         consumer) span that matches. `errors` keeps traces in which a span has the status ERROR.
         """
         narrowed = bool(service or operation or attributes)
-        failed = self._failed_traces(since) if errors else None
 
         def search(place: Place) -> Iterator[Span]:
             query = span_query(
@@ -241,7 +239,7 @@ class Store(abc.ABC):
                 since=since,
                 until=until,
                 place=place,
-                trace_ids=failed,
+                failed=errors,
             )
             return self._search_spans(query, longest_first=True)
 
@@ -255,12 +253,6 @@ class Store(abc.ABC):
                 break
             rows += self._summaries(chunk, seen, entries_of_rooted=narrowed, errors=errors)
         return rows[:limit]
-
-    def _failed_traces(self, since: Time | None) -> set[str] | None:
-        """Return the traces with a span that failed, if these are few; of many, the slowest soon has one."""
-        query = span_query(status="ERROR", since=since)
-        failed = list(islice(self._search_spans(query, longest_first=False), _FEW_FAILED))
-        return {span.trace_id for span in failed} if len(failed) < _FEW_FAILED else None
 
     def _summaries(
         self, spans: Iterable[Span], seen: set[str], *, entries_of_rooted: bool, errors: bool
@@ -281,11 +273,12 @@ class Store(abc.ABC):
     def _longest_root_first(self, matches: list[Match]) -> list[Match]:
         if len(matches) < 2:  # noqa: PLR2004 - nothing to sort
             return matches
-        query = span_query(place="root", trace_ids={match.trace_id for match in matches})
-        roots: dict[str, int] = {}
-        for root in self._search_spans(query, longest_first=True):
-            roots.setdefault(root.trace_id, root.duration)
+        roots = self._root_durations({match.trace_id for match in matches})
         return sorted(matches, key=lambda match: (-roots.get(match.trace_id, 0), match.trace_id))
+
+    def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
+        """Return how long the longest root of each trace is, ns; traces without one may be left out."""
+        return {trace_id: total.root_duration or 0 for trace_id, total in self._totals(trace_ids).items()}
 
     def __enter__(self) -> Self:
         return self

@@ -152,6 +152,13 @@ class ElasticsearchStore(Store):
     def _totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
         return elasticsearch_traces.totals(self._reader, trace_ids)
 
+    def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
+        roots = elasticsearch_lists.longest_spans(self._reader, SpanQuery(place="root"), trace_ids)
+        durations: dict[str, int] = {}
+        for root in roots:
+            durations.setdefault(root.trace_id, root.duration)
+        return durations
+
     def _find_ids(self, wanted: ids.Candidates) -> list[Match]:
         return elasticsearch_finding.find_ids(self._reader, wanted)
 

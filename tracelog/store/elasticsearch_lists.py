@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import TypeVar
 
 from tracelog.model import LogEntry, Span
@@ -18,6 +18,7 @@ from tracelog.store.order import distinct_spans, events_of, merged, to_the_nanos
 from tracelog.store.query import LogQuery, SpanQuery
 
 _FIRST_PAGE_OF_LONGEST = 200
+_FEW_FAILED = 1000
 _Dated = TypeVar("_Dated")
 
 
@@ -32,11 +33,14 @@ def spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
     return distinct_spans(wanted, _start)
 
 
-def longest_spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
-    """Yield the spans of a query by duration, the longest first."""
+def longest_spans(reader: Reader, query: SpanQuery, trace_ids: Collection[str] | None = None) -> Iterator[Span]:
+    """Yield the spans of a query by duration, the longest first; `trace_ids`: of which traces, if not of any."""
+    of_traces = _failed_traces(reader, query.since) if query.failed else trace_ids
     found = reader.streams(
         lambda: [
-            Question(source, body) for source in reader.span_sources for body in queries.search_longest(source, query)
+            Question(source, body)
+            for source in reader.span_sources
+            for body in queries.search_longest(source, query, of_traces)
         ],
         _FIRST_PAGE_OF_LONGEST,
     )
@@ -44,6 +48,12 @@ def longest_spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
     streams = [_by_duration(reader, question.source, question.body, hits) for question, hits in found]
     wanted = filter(span_matcher(query), merged(streams, _shortness))
     return distinct_spans(wanted, _shortness)
+
+
+def _failed_traces(reader: Reader, since: int | None) -> set[str] | None:
+    """Return the traces in which a span failed, if these are few; of many, the longest soon are some."""
+    failed = list(islice(spans(reader, SpanQuery(status="ERROR", since=since)), _FEW_FAILED))
+    return {span.trace_id for span in failed} if len(failed) < _FEW_FAILED else None
 
 
 def logs(reader: Reader, query: LogQuery) -> Iterator[LogEntry]:

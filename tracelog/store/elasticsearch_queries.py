@@ -43,9 +43,12 @@ def _rough(source: Source, asked: Sequence[Sequence[str]]) -> list[str]:
     return [name for names in asked for name in names if source.fields.is_rough(name)]
 
 
-def search_longest(source: SpanSource, query: SpanQuery) -> Iterator[Body]:
-    """Build the searches for the spans of a query, the longest first: one for each field that may say how long."""
-    wanted = span_filters(source, query)
+def search_longest(source: SpanSource, query: SpanQuery, trace_ids: Collection[str] | None = None) -> Iterator[Body]:
+    """Build the searches for the spans of a query, the longest first: one for each field that may say how long.
+
+    `trace_ids`: of which traces; None means any.
+    """
+    wanted = [*([] if trace_ids is None else [is_traced(source, trace_ids)]), *span_filters(source, query)]
     usable = [quantity.field for quantity in measurable(source)]
     if not usable:
         yield {"query": all_of(wanted), "sort": IN_ANY_ORDER}
@@ -177,8 +180,6 @@ def span_filters(source: SpanSource, query: SpanQuery) -> list[Body]:
 def _span_filters(source: SpanSource, query: SpanQuery) -> Iterator[Body]:
     fields, documents = source.fields, source.documents
     yield from filters.only(fields, documents)
-    if query.trace_ids is not None:
-        yield is_traced(source, query.trace_ids)
     if query.name is not None:
         yield any_of(filters.equals(fields, documents.name, (query.name,)))
     if query.service is not None:

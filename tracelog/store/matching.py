@@ -27,7 +27,6 @@ def span_matcher(query: SpanQuery) -> Callable[[Span], bool]:
             and shortest <= span.duration <= longest
             and all(getattr(span, name) == value for name, value in exact)
             and _is_at(query.place, span)
-            and (query.trace_ids is None or span.trace_id in query.trace_ids)
             and (not query.attributes or _has(span, query.attributes.items()))
         )
 

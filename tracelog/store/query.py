@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Literal
 
@@ -32,7 +32,10 @@ _UNITS = {"ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 
 
 
 class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which spans are wanted; None, or empty, means any."""
+    """Which spans are wanted; None, or empty, means any.
+
+    `failed` is a hint: of other traces than those in which a span has the status ERROR, none is wanted.
+    """
 
     service: str | None = None
     name: str | None = None
@@ -44,7 +47,7 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     attributes: Mapping[str, str] = {}
     place: Place = "any"
-    trace_ids: frozenset[str] | None = None
+    failed: bool = False
 
 
 class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +96,7 @@ def span_query(
     until: Time | None = None,
     attributes: Mapping[str, Any] | None = None,
     place: Place = "any",
-    trace_ids: Collection[str] | None = None,
+    failed: bool = False,
 ) -> SpanQuery:
     """Build a `SpanQuery` from what a user says; durations in ns. Raise ConfigurationError as above."""
     return SpanQuery(
@@ -107,7 +110,7 @@ def span_query(
         until=moment(until),
         attributes={key: attribute_text(value) for key, value in (attributes or {}).items()},
         place=place,
-        trace_ids=None if trace_ids is None else frozenset(trace_ids),
+        failed=failed,
     )
 
 
