@@ -382,7 +382,7 @@ def test_a_forked_child_makes_connections_of_its_own(elasticsearch_url: str, nam
 def test_percentiles_too_far_from_either_end_are_estimates(
     elasticsearch_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracelog.store.elasticsearch_queries.LARGEST_PAGE", 20)
+    monkeypatch.setattr("tracelog.store.elasticsearch_operations.LARGEST_PAGE", 20)
     spans = [make_span(n, trace=n, name="GET /", ms=n) for n in range(1, 1001)]
     with open_store(elasticsearch_url, namespace=namespace) as store:
         keep(store, *spans)

@@ -1,8 +1,4 @@
-"""Questions as Elasticsearch's search bodies: values in, dicts out.
-
-What a user typed stands only where Elasticsearch expects a value (`term`, `match_phrase`), or is reduced to its words,
-so that none of it is read as syntax. Absent and empty are the same: writers leave out what is unset.
-"""
+"""Questions as Elasticsearch's search bodies, each to one source: values in, dicts out."""
 
 from __future__ import annotations
 
@@ -10,264 +6,263 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracelog.model import LEVEL_BY_TEXT, LEVELS
-from tracelog.schema import times
+from tracelog.schema.layout_fields import Condition, Events, Quantity, SpanDocuments
+from tracelog.schema.layouts import id_spellings
+from tracelog.store import elasticsearch_filters as filters
+from tracelog.store.elasticsearch_fields import Fields
+from tracelog.store.elasticsearch_filters import all_of, any_of, none_of
+from tracelog.store.elasticsearch_sources import LogSource, Source, SpanSource
 from tracelog.store.query import ENTRY_KINDS, LogQuery, SpanQuery
-from tracelog.store.terms import words
 
 Body = dict[str, Any]
 
-LARGEST_PAGE = 10_000
-"""How many hits a search may return, and how deep it may start: `index.max_result_window`."""
+Conditions = Mapping[str, tuple[Condition, ...]]
 
-PERCENTS = (50, 95, 99)
-
-_UNKNOWN_SERVICE = "unknown_service"
-_SERVICE = "service.name"
-_RESOURCE_SERVICE = "resource.attributes.service.name"
-_NANOSECONDS = "strict_date_optional_time_nanos"
-_LAST_MOMENT = 2**63 - 1  # of `date_nanos`: in the year 2262
-_TELLING_WORDS = 8
-_LONGEST_WORD = 64  # characters; the pattern of a longer one may cost the cluster more to compile than it allows
-
-BY_TIME: Body = {
-    "@timestamp": {
-        "order": "asc",
-        "format": _NANOSECONDS,
-        "numeric_type": "date_nanos",  # one order over backing indices that keep ms and those that keep ns
-        "unmapped_type": "date_nanos",
-    }
-}
-_LATEST_FIRST: Body = {"@timestamp": {**BY_TIME["@timestamp"], "order": "desc"}}
-_LONGEST_FIRST: Body = {"duration": {"order": "desc", "unmapped_type": "long"}}
-_SHORTEST_FIRST: Body = {"duration": {"order": "asc", "unmapped_type": "long"}}
+IN_ANY_ORDER: Sequence[Body | str] = ("_doc",)
 
 
-def search_spans(query: SpanQuery, *, longest_first: bool) -> Body:
-    """Build the search for the spans of a query."""
-    filters = [
-        *_exactly("name", query.name),
-        *(_service(query.service) if query.service else ()),
-        *(_spelled("kind", query.kind, unset="UNSPECIFIED") if query.kind else ()),
-        *(_spelled("status.code", query.status, unset="UNSET") if query.status else ()),
-        *_window(query.since, query.until),
-        *_range("duration", gte=query.min_duration, lte=query.max_duration),
-        *({"term": {f"attributes.{key}": value}} for key, value in query.attributes.items()),
+def search_spans(source: SpanSource, query: SpanQuery) -> Body:
+    """Build the search for the spans of a query by start, those without one first."""
+    return {"query": all_of(span_filters(source, query)), "sort": by_time(source)}
+
+
+def rough_fields(source: Source, query: SpanQuery | LogQuery) -> list[str]:
+    """Return the fields of a query that the cluster can compare but roughly, as they are mapped."""
+    documents = source.documents
+    asked = [documents.service if query.service else ()]
+    if isinstance(query, LogQuery):
+        asked += [documents.trace_id if query.trace_id else (), documents.span_id if query.span_id else ()]
+    elif isinstance(source, SpanSource):
+        asked.append(source.documents.name if query.name else ())
+        if (query.min_duration, query.max_duration) != (None, None) and not measurable(source):
+            return [*(quantity.field for quantity in source.documents.duration), *_rough(source, asked)]
+    return _rough(source, asked)
+
+
+def _rough(source: Source, asked: Sequence[Sequence[str]]) -> list[str]:
+    return [name for names in asked for name in names if source.fields.is_rough(name)]
+
+
+def search_longest(source: SpanSource, query: SpanQuery, trace_ids: Collection[str] | None = None) -> Iterator[Body]:
+    """Build the searches for the spans of a query, the longest first: one for each field that may say how long.
+
+    `trace_ids`: of which traces; None means any.
+    """
+    wanted = [*([] if trace_ids is None else [is_traced(source, trace_ids)]), *span_filters(source, query)]
+    usable = [quantity.field for quantity in measurable(source)]
+    if not usable:
+        yield {"query": all_of(wanted), "sort": IN_ANY_ORDER}
+    for position, field in enumerate(usable):
+        apart = filters.exists([field]) if field != usable[-1] else []
+        before = [none_of(filters.exists(usable[:position]))] if position else []
+        yield {"query": all_of([*wanted, *apart, *before]), "sort": [source.fields.sort(field, "desc")]}
+
+
+def measurable(source: SpanSource) -> list[Quantity]:
+    """Return the durations that the cluster can compare."""
+    return [quantity for quantity in source.documents.duration if source.fields.sortable(quantity.field)]
+
+
+def search_logs(source: LogSource, query: LogQuery) -> Body:
+    """Build the search for the log entries of a query by time, those without one first."""
+    return {"query": all_of(list(_log_filters(source, query))), "sort": by_time(source)}
+
+
+def search_events(source: SpanSource, events: Events, query: LogQuery) -> Body:
+    """Build the search for the spans, by start, that have events of a query."""
+    fields, documents = source.fields, source.documents
+    times = filters.within(fields, [events.time], query.since, query.until)
+    said = filters.says(fields, [events.text.field], query.text) if query.text else []
+    wanted = [
+        *filters.only(fields, documents),
+        *([is_traced(source, [query.trace_id])] if query.trace_id else ()),
+        *([_has_id(source, documents.span_id, [query.span_id])] if query.span_id else ()),
+        *([filters.is_service(fields, documents, query.service)] if query.service else ()),
+        filters.nested(fields, events.nested, all_of(times or filters.exists([events.time.field]))),
+        *(filters.nested(fields, events.text.nested or "", clause) for clause in said),
     ]
-    if query.place == "root":
-        filters.append(_any_of(_ROOT))
-    elif query.place == "entry":
-        filters += [_not(*_ROOT), {"terms": {"kind": [kind.capitalize() for kind in ENTRY_KINDS]}}]
-    return {"query": _all_of(filters), "sort": [_LONGEST_FIRST if longest_first else BY_TIME]}
+    return {"query": all_of(wanted), "sort": by_time(source)}
 
 
-def search_logs(query: LogQuery) -> Body:
-    """Build the search for the log entries of a query."""
-    filters = [
-        *_exactly("trace_id", query.trace_id),
-        *_exactly("span_id", query.span_id),
-        *(_service(query.service) if query.service else ()),
-        *(_severity(query.severity) if query.severity else ()),
-        *_window(query.since, query.until),
-        *(_says(query.text) if query.text else ()),
-    ]
-    return {"query": _all_of(filters), "sort": [BY_TIME]}
+def search_trace(source: Source, trace_id: str) -> Body:
+    """Build the search for all documents of a trace, in any order."""
+    if isinstance(source, LogSource):
+        wanted = list(_log_filters(source, LogQuery(trace_id=trace_id)))
+    else:
+        wanted = [*filters.only(source.fields, source.documents), is_traced(source, [trace_id])]
+    return {"query": all_of(wanted), "sort": IN_ANY_ORDER}
 
 
-def search_trace(field: str, trace_id: str) -> Body:
-    """Build the search for all documents that have a trace id in a field, in order of time."""
-    return {"query": {"term": {field: trace_id}}, "sort": [BY_TIME]}
-
-
-def measure_spans(trace_ids: Collection[str]) -> Body:
-    """Build the search for what `Totals` is made of, from the columns alone, for each span of these traces."""
+def search_linking(source: SpanSource, trace_id: str) -> Body:
+    """Build the search for the spans of other traces with a link into a trace, in any order."""
+    place = source.documents.linked_trace_id
+    linking = filters.has(source.fields, Condition(place, _spelled(source, [trace_id])), any_case=False)
+    elsewhere = none_of([is_traced(source, [trace_id])])
     return {
-        "query": {"terms": {"trace_id": sorted(trace_ids)}},
-        "sort": [BY_TIME],
-        "_source": False,
-        "docvalue_fields": [
-            "trace_id",
-            "parent_span_id",
-            "duration",
-            "status.code",
-            {"field": "@timestamp", "format": _NANOSECONDS},
-        ],
+        "query": all_of([*filters.only(source.fields, source.documents), any_of(linking), elsewhere]),
+        "sort": IN_ANY_ORDER,
     }
 
 
-def count_lines(trace_ids: Collection[str]) -> Body:
+def measure_spans(source: SpanSource, trace_ids: Collection[str]) -> Body:
+    """Build the search for what `Totals` is made of, for each span of these traces, in any order."""
+    wanted = [*filters.only(source.fields, source.documents), is_traced(source, trace_ids)]
+    return {"query": all_of(wanted), "sort": IN_ANY_ORDER, "_source": measured(source.documents)}
+
+
+def count_lines(source: LogSource, trace_ids: Collection[str]) -> Body:
     """Build the count of log records, span events left out, in each of these traces."""
-    span_event = _all_of(
-        [{"exists": {"field": "event_name"}}, _not({"exists": {"field": "observed_timestamp"}}), _not(_BODY)]
+    fields, documents = source.fields, source.documents
+    event = all_of([*filters.has(fields, documents.event), none_of(filters.exists(documents.record))])
+    wanted = [*filters.only(fields, documents), none_of([event]), is_traced(source, trace_ids)]
+    each = {trace_id: is_traced(source, [trace_id]) for trace_id in trace_ids}
+    return {"size": 0, "query": all_of(wanted), "aggs": {"traces": {"filters": {"filters": each}}}}
+
+
+def count_trace(source: Source, trace_id: str) -> Body:
+    """Build the count of documents with a trace id."""
+    wanted = [*filters.only(source.fields, source.documents), is_traced(source, [trace_id])]
+    return {"size": 0, "track_total_hits": True, "query": all_of(wanted)}
+
+
+def count_span(source: Source, span_id: str, most: int) -> Body:
+    """Build the count of documents with a span id, for each of up to `most` traces; without a column, the documents."""
+    documents = source.documents
+    wanted = [*filters.only(source.fields, documents), _has_id(source, documents.span_id, [span_id])]
+    column = next(filter(None, (source.fields.column(field) for field in documents.trace_id)), None)
+    if column is None:
+        return {"size": most, "query": all_of(wanted), "sort": IN_ANY_ORDER}
+    return {"size": 0, "query": all_of(wanted), "aggs": {"traces": {"terms": {"field": column, "size": most}}}}
+
+
+def find_held(source: Source, clauses: Sequence[Body], most: int) -> Body:
+    """Build the search for the latest documents of any trace that meet one of some clauses."""
+    wanted = [*filters.only(source.fields, source.documents), any_of(clauses)]
+    traced = any_of(filters.exists(source.documents.trace_id))
+    return {"query": all_of([*wanted, traced]), "sort": by_time(source, latest=True), "size": most}
+
+
+def find_words(source: LogSource, text: str, most: int) -> Body:
+    """Build the search for the latest lines of any trace that may say the words of a text; the reader then decides."""
+    return find_held(source, [all_of(filters.says(source.fields, source.documents.text, text))], most)
+
+
+def by_time(source: Source, *, latest: bool = False) -> Sequence[Body | str]:
+    """Return the order of time, by the field that each document has; in any order where none can be sorted by."""
+    moments = [moment for moment in source.documents.times if source.fields.sortable(moment.field)]
+    if not moments:
+        return IN_ANY_ORDER
+    field = moments[-1].field
+    return [source.fields.sort(field, "desc") if latest else source.fields.sort(field, "asc", missing="_first")]
+
+
+def is_traced(source: Source, trace_ids: Collection[str]) -> Body:
+    """Return what documents of some traces meet."""
+    return _has_id(source, source.documents.trace_id, trace_ids)
+
+
+def _has_id(source: Source, names: Sequence[str], identifiers: Collection[str]) -> Body:
+    return any_of(filters.equals(source.fields, names, _spelled(source, identifiers)))
+
+
+def _spelled(source: Source, identifiers: Collection[str]) -> tuple[str, ...]:
+    """Return ids in each form in which the layout may have them."""
+    if not source.layout.short_ids:
+        return tuple(sorted(identifiers))
+    return tuple(sorted({spelling for identifier in identifiers for spelling in id_spellings(identifier)}))
+
+
+def span_filters(source: SpanSource, query: SpanQuery) -> list[Body]:
+    """Return what all are met by the spans of a query."""
+    return list(_span_filters(source, query))
+
+
+def _span_filters(source: SpanSource, query: SpanQuery) -> Iterator[Body]:
+    fields, documents = source.fields, source.documents
+    yield from filters.only(fields, documents)
+    if query.name is not None:
+        yield any_of(filters.equals(fields, documents.name, (query.name,)))
+    if query.service is not None:
+        yield filters.is_service(fields, documents, query.service)
+    if query.kind is not None:
+        yield from is_one_of(fields, documents.kinds, query.kind)
+    if query.status is not None:
+        yield from is_one_of(fields, documents.statuses, query.status)
+    yield from filters.within(fields, documents.times, query.since, query.until)
+    yield from filters.lasts(fields, documents.duration, query.min_duration, query.max_duration)
+    for key, value in query.attributes.items():
+        yield any_of([clause for place in documents.attribute(key) for clause in filters.is_at(fields, place, value)])
+    if query.place == "root":
+        yield from filters.no_parent(fields, documents.parent_id, documents.child)
+    elif query.place == "entry":
+        yield filters.some_parent(fields, documents.parent_id)
+        yield any_of(
+            [clause for kind in ENTRY_KINDS for one in documents.kinds[kind] for clause in filters.has(fields, one)]
+        )
+
+
+def is_one_of(fields: Fields, conditions: Conditions, wanted: str, *, roughly: bool = False) -> Iterator[Body]:
+    """Yield what is met by the one of several that is wanted; one without conditions is none of the others.
+
+    Where these may match too much, what is none of them may match too little: it is then left to the reader, unless
+    asked for `roughly`.
+    """
+    if wanted in conditions:
+        yield any_of([clause for one in conditions[wanted] for clause in filters.has(fields, one)])
+        return
+    every = [one for several in conditions.values() for one in several]
+    if roughly or all(one.place.nested is None or fields.is_nested(one.place.nested) for one in every):
+        yield none_of([clause for one in every for clause in filters.has(fields, one)])
+
+
+def _log_filters(source: LogSource, query: LogQuery) -> Iterator[Body]:
+    fields, documents = source.fields, source.documents
+    yield from filters.only(fields, documents)
+    if query.trace_id is not None:
+        yield any_of([is_traced(source, [query.trace_id]), *_mentions(source, query.trace_id)])
+    if query.span_id is not None:
+        yield _has_id(source, documents.span_id, [query.span_id])
+    if query.service is not None:
+        yield filters.is_service(fields, documents, query.service)
+    if query.severity is not None:
+        yield _is_severe(source, query.severity)
+    yield from filters.within(fields, documents.times, query.since, query.until)
+    if query.text is not None:
+        yield from filters.says(fields, documents.text, query.text)
+
+
+def _mentions(source: LogSource, trace_id: str) -> list[Body]:
+    """Return what lines meet that have no trace id, and say this one in their text (Kibana's rule)."""
+    said = filters.mentions(source.fields, source.documents.text, trace_id)
+    return [all_of([none_of(filters.exists(source.documents.trace_id)), any_of(said)])] if said else []
+
+
+def _is_severe(source: LogSource, lowest: int) -> Body:
+    """Return what lines at or above a severity meet: by number, by the name of their level, or as an error of APM."""
+    fields, documents = source.fields, source.documents
+    numbers = [name for name in documents.severity_number if fields.sortable(name)]
+    names = [text for text, level in LEVEL_BY_TEXT.items() if LEVELS[level] >= lowest]
+    errors = documents.errors if lowest <= LEVELS["ERROR"] else ()
+    return any_of(
+        [
+            *({"range": {name: {"gte": lowest}}} for name in numbers),
+            *filters.equals(fields, documents.severity_text, names, any_case=True),
+            *(clause for error in errors for clause in filters.has(fields, error)),
+        ]
     )
-    query = _all_of([{"terms": {"trace_id": sorted(trace_ids)}}, _not(span_event)])
-    return _per_trace(query, len(trace_ids))
 
 
-def count_documents(field: str, value: str, most: int) -> Body:
-    """Build the count of documents with a value in a field, for each of up to `most` traces."""
-    return _per_trace({"term": {field: value}}, most)
-
-
-def find_attribute(value: str) -> Body:
-    """Build the search for the latest documents that hold a value in any attribute."""
-    # A term on the root of a flattened field is compared with the values under all its keys.
-    return _latest([{"term": {"attributes": value}}], ["trace_id", "attributes"])
-
-
-def find_words(text: str) -> Body:
-    """Build the search for the latest lines that may say the words of a text; the reader then decides."""
-    return _latest(_says(text), ["trace_id", "@timestamp", "body.text", "event_name"])
-
-
-def group_operations(
-    service: str | None, since: int | None, until: int | None, after: Mapping[str, Any] | None
-) -> Body:
-    """Build one page of the latency by service, name and kind, behind the group `after`."""
-    sources = [{name: {"terms": {"field": field, "missing_bucket": True}}} for name, field in OPERATION_FIELDS.items()]
-    composite: Body = {"size": 500, "sources": sources, **({"after": after} if after else {})}
-    return {
-        "size": 0,
-        "query": _all_of([*(_service(service) if service else ()), *_window(since, until)]),
-        "aggs": {
-            "operations": {
-                "composite": composite,
-                "aggs": {
-                    "errors": {"filter": {"term": {"status.code": "Error"}}},
-                    "percentiles": {"percentiles": {"field": "duration", "percents": PERCENTS, "keyed": False}},
-                    "longest": {"max": {"field": "duration"}},
-                },
-            }
-        },
-    }
-
-
-OPERATION_FIELDS = {"service": _SERVICE, "resource": _RESOURCE_SERVICE, "name": "name", "kind": "kind"}
-
-
-def ranked_span(
-    key: Mapping[str, Any], since: int | None, until: int | None, *, rank: int, count: int, about: int
-) -> Body:
-    """Build the search for the span at a rank of an operation, counted from 1 at the shortest.
-
-    Counted from whichever end is nearer. Where both are too far, it is the first that took at least `about` ns.
-    """
-    filters = [
-        *_window(since, until),
-        *({"term": {OPERATION_FIELDS[name]: value}} for name, value in key.items() if value is not None),
-        *(_not({"exists": {"field": OPERATION_FIELDS[name]}}) for name, value in key.items() if value is None),
-    ]
-    start, order = (rank - 1, _SHORTEST_FIRST) if rank - 1 <= count - rank else (count - rank, _LONGEST_FIRST)
-    if start >= LARGEST_PAGE:
-        start, order = 0, _SHORTEST_FIRST
-        filters += _range("duration", gte=about)
-    return {
-        "query": _all_of(filters),
-        "from": start,
-        "size": 1,
-        "sort": [order],
-        "_source": False,
-        "docvalue_fields": ["trace_id", "duration"],
-    }
-
-
-_NOTHING: Body = {"match_none": {}}
-_ROOT: Sequence[Body] = (
-    {"bool": {"must_not": [{"exists": {"field": "parent_span_id"}}]}},
-    {"terms": {"parent_span_id": ["", "0" * 16]}},
-)
-_BODY: Body = {"bool": {"should": [{"exists": {"field": "body.text"}}, {"exists": {"field": "body"}}]}}
-
-
-def _all_of(filters: Sequence[Body]) -> Body:
-    return {"bool": {"filter": list(filters)}} if filters else {"match_all": {}}
-
-
-def _any_of(choices: Sequence[Body]) -> Body:
-    return {"bool": {"should": list(choices), "minimum_should_match": 1}}
-
-
-def _not(*excluded: Body) -> Body:
-    return {"bool": {"must_not": list(excluded)}}
-
-
-def _exactly(field: str, value: str | None) -> list[Body]:
-    return [] if value is None else [{"term": {field: value}}]
-
-
-def _range(field: str, **limits: Any) -> list[Body]:
-    given = {name: limit for name, limit in limits.items() if limit is not None}
-    return [{"range": {field: given}}] if given else []
-
-
-def _window(since: int | None, until: int | None) -> list[Body]:
-    limits = {"gte": _written(since), "lt": _written(until)}
-    return [
-        {"range": {"@timestamp": {**within["range"]["@timestamp"], "format": _NANOSECONDS}}}
-        for within in _range("@timestamp", **limits)
-    ]
-
-
-def _written(time: int | None) -> str | None:
-    return None if time is None else times.format_iso(min(max(time, 0), _LAST_MOMENT), digits=9)
-
-
-def _service(name: str) -> list[Body]:
-    """Match the service in our own core field or, in what others wrote, among the resource's attributes."""
-    unnamed = _not({"exists": {"field": _SERVICE}})
-    choices = [{"term": {_SERVICE: name}}, _all_of([unnamed, {"term": {_RESOURCE_SERVICE: name}}])]
-    if name == _UNKNOWN_SERVICE:
-        choices.append(_all_of([unnamed, _not({"exists": {"field": _RESOURCE_SERVICE}})]))
-    return [_any_of(choices)]
-
-
-def _spelled(field: str, value: str, *, unset: str) -> list[Body]:
-    """Match one word of a fixed set in any case; `unset` is also what an absent field means."""
-    choices: list[Body] = [{"term": {field: {"value": value, "case_insensitive": True}}}]
-    if value == unset:
-        choices.append(_not({"exists": {"field": field}}))
-    return [_any_of(choices)]
-
-
-def _severity(lowest: int) -> list[Body]:
-    """Match records at or above a severity: by number or, where there is none, by the spellings of their level."""
-    spellings = [text for text, level in LEVEL_BY_TEXT.items() if LEVELS[level] >= lowest]
-    texts = [{"term": {"severity_text": {"value": text, "case_insensitive": True}}} for text in spellings]
-    unnumbered = _not({"range": {"severity_number": {"gt": 0}}})
-    return [_any_of([{"range": {"severity_number": {"gte": lowest}}}, _all_of([unnumbered, _any_of(texts)])])]
-
-
-def _says(text: str) -> list[Body]:
-    """Match lines that have the longest words of a text: the reader then looks for all of them in sequence.
-
-    The standard analyzer keeps `redis.TimeoutError` and `3.14` whole, so a word is also looked for within terms. A
-    span event says its name.
-    """
-    telling = sorted(set(words(text)), key=lambda word: (-len(word), word))[:_TELLING_WORDS]
-    choices = [_any_of([{"match_phrase": {"body.text": word}}, *_within_terms(word.lower())]) for word in telling]
-    return choices or [_NOTHING]
-
-
-def _within_terms(word: str) -> Iterator[Body]:
-    boundary = "[^a-zA-Z0-9_]"  # nothing that a letter may match as well, or patterns grow beyond what is allowed
-    rest = f"({boundary}.*)?" if len(word) <= _LONGEST_WORD else ".*"
-    pattern = f"(.*{boundary})?{word[:_LONGEST_WORD]}{rest}"
-    for field in ("body.text", "event_name"):
-        yield {"regexp": {field: {"value": pattern, "case_insensitive": True}}}
-
-
-def _per_trace(query: Body, most: int) -> Body:
-    return {
-        "size": 0,
-        "query": query,
-        "aggs": {"traces": {"terms": {"field": "trace_id", "size": max(most, 1)}}},
-    }
-
-
-def _latest(filters: Sequence[Body], fields: list[str]) -> Body:
-    traced = {"exists": {"field": "trace_id"}}
-    return {
-        "query": _all_of([*filters, traced]),
-        "sort": [_LATEST_FIRST],
-        "size": LARGEST_PAGE,
-        "_source": fields,
-    }
+def measured(documents: SpanDocuments) -> list[str]:
+    """Return the fields that say what a span is, when, how long, and how it went."""
+    conditions = [one for several in (*documents.statuses.values(), *documents.kinds.values()) for one in several]
+    places = [*documents.parent_id, *(condition.place for condition in conditions)]
+    return sorted(
+        {
+            *documents.trace_id,
+            *documents.span_id,
+            *documents.service,
+            *(moment.field for moment in documents.times),
+            *(quantity.field for quantity in documents.duration),
+            *(place.nested or place.field for place in places),
+        }
+    )
