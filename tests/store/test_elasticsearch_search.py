@@ -16,11 +16,11 @@ from layout_traps import JAEGER_SPANS, TRACE, jaeger
 
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
 from tracelog.model import LogEntry, Span, SpanEvent
-from tracelog.store import elasticsearch_search as search_module
 from tracelog.store import open_store
 from tracelog.store.collecting import collector_paused
+from tracelog.store.elastic import search as search_module
+from tracelog.store.elastic.search import Searcher
 from tracelog.store.elasticsearch import ElasticsearchStore
-from tracelog.store.elasticsearch_search import Searcher
 from tracelog.store.order import distinct_spans, events_of
 from tracelog.store.query import SpanQuery
 
@@ -29,7 +29,7 @@ from tracelog.store.query import SpanQuery
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_module, "_FIRST_PAGE", 5)
     monkeypatch.setattr(search_module, "LARGEST_PAGE", 7)
-    monkeypatch.setattr("tracelog.store.elasticsearch_lists._FIRST_PAGE_OF_LONGEST", 5)
+    monkeypatch.setattr("tracelog.store.elastic.lists._FIRST_PAGE_OF_LONGEST", 5)
 
 
 @pytest.fixture

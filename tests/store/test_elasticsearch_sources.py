@@ -14,8 +14,8 @@ from layout_traps import ISO, JAEGER_SPANS, OTEL_SPANS, TRACE, A, B, jaeger, ote
 from tracelog.errors import ConfigurationError, StoreRejectedError
 from tracelog.schema.layouts import APM, ECS, JAEGER, LAYOUTS, OTEL
 from tracelog.store import open_store
-from tracelog.store.elasticsearch_fields import Field, FieldCapabilities, Fields
-from tracelog.store.elasticsearch_sources import Sources
+from tracelog.store.elastic.fields import Field, FieldCapabilities, Fields
+from tracelog.store.elastic.sources import Sources
 
 
 class Scripted:
@@ -65,7 +65,7 @@ def test_a_cluster_without_indices_holds_nothing_and_is_asked_again() -> None:
 
 def test_what_was_found_is_kept_for_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("tracelog.store.elasticsearch_sources.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("tracelog.store.elastic.sources.time.monotonic", lambda: now[0])
     cluster = Scripted(traces_apm_default={"trace.id": "keyword"})
     sources = cluster.sources()
     for at, asked in ((100.0, 2), (109.0, 2), (111.0, 4)):
@@ -79,7 +79,7 @@ def test_what_was_found_is_kept_for_some_seconds(monkeypatch: pytest.MonkeyPatch
 
 def test_what_found_nothing_looks_again_unless_that_was_just_now(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("tracelog.store.elasticsearch_sources.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("tracelog.store.elastic.sources.time.monotonic", lambda: now[0])
     cluster = Scripted(traces_apm_default={"trace.id": "keyword"})
     sources = cluster.sources()
     sources.spans()

@@ -20,8 +20,8 @@ from foreign import INSTALLED, dynamic_types, flat_types
 
 from tracelog.model import LogEntry, Span, SpanEvent, SpanLink
 from tracelog.schema import otel
+from tracelog.store.elastic.templates import templates
 from tracelog.store.elasticsearch import ElasticsearchStore
-from tracelog.store.elasticsearch_templates import templates
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

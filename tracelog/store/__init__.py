@@ -34,7 +34,7 @@ def public_url(url: str) -> str:
     """Return a store's URL without credentials: to be printed, kept, and compared. Raise ConfigurationError."""
     if url.startswith("sqlite:"):
         return url
-    from tracelog.store.elasticsearch_address import parse_address
+    from tracelog.store.elastic.address import parse_address
 
     return parse_address(url).url.rstrip("/")
 

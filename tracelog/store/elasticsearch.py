@@ -1,8 +1,8 @@
 """The store to grow on: an Elasticsearch cluster of version 8 or 9.
 
 The one module that knows the `elasticsearch` client; all else is handed a function that sends a request. Reading covers
-every layout in `schema.layouts` whose indices are there (`elasticsearch_sources`). Each is asked in its own words
-(`elasticsearch_queries`), all in one request (`elasticsearch_search`), and decoded once, from bytes, by `schema`.
+every layout in `schema.layouts` whose indices are there (`elastic.sources`). Each is asked in its own words
+(`elastic.queries`), all in one request (`elastic.search`), and decoded once, from bytes, by `schema`.
 """
 
 from __future__ import annotations
@@ -21,21 +21,15 @@ from tracelog import ids
 from tracelog.errors import ConfigurationError, StoreError, StoreRejectedError, StoreUnavailableError
 from tracelog.model import LogEntry, Match, Operation, Span
 from tracelog.schema.otel import LOGS, TRACES, Destination, Document
-from tracelog.store import elasticsearch_answers as answers
-from tracelog.store import (
-    elasticsearch_finding,
-    elasticsearch_lists,
-    elasticsearch_operations,
-    elasticsearch_traces,
-    resolve_destination,
-)
+from tracelog.store import resolve_destination
 from tracelog.store.base import Store, Totals, TraceContents, WriteResult
-from tracelog.store.elasticsearch_address import Address, is_overheard, parse_address
-from tracelog.store.elasticsearch_answers import Failure, Hit
-from tracelog.store.elasticsearch_reading import Reader
-from tracelog.store.elasticsearch_search import Searcher
-from tracelog.store.elasticsearch_sources import Sources
-from tracelog.store.elasticsearch_writing import Writer
+from tracelog.store.elastic import answers, finding, lists, operations, traces
+from tracelog.store.elastic.address import Address, is_overheard, parse_address
+from tracelog.store.elastic.answers import Failure, Hit
+from tracelog.store.elastic.reading import Reader
+from tracelog.store.elastic.search import Searcher
+from tracelog.store.elastic.sources import Sources
+from tracelog.store.elastic.writing import Writer
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
 
 _logger = logging.getLogger("tracelog")
@@ -136,35 +130,35 @@ class ElasticsearchStore(Store):
         Percentiles are exact where the span at their rank is among the 10,000 shortest or longest of its operation, and
         estimates of the cluster (t-digest) beyond; p50 is exact up to 20,000 spans, p99 up to a million.
         """
-        return elasticsearch_operations.operations(self._reader, service, moment(since), moment(until))
+        return operations.operations(self._reader, service, moment(since), moment(until))
 
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
-        read = elasticsearch_lists.longest_spans if longest_first else elasticsearch_lists.spans
+        read = lists.longest_spans if longest_first else lists.spans
         yield from read(self._reader, query)
 
     def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
         """Yield log entries by time. Text is looked for in bodies of text and in event names, not in structures."""
-        yield from elasticsearch_lists.logs(self._reader, query)
+        yield from lists.logs(self._reader, query)
 
     def _contents(self, trace_id: str) -> TraceContents:
-        return elasticsearch_traces.contents(self._reader, trace_id)
+        return traces.contents(self._reader, trace_id)
 
     def _totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
-        return elasticsearch_traces.totals(self._reader, trace_ids)
+        return traces.totals(self._reader, trace_ids)
 
     def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
-        roots = elasticsearch_lists.longest_spans(self._reader, SpanQuery(place="root"), trace_ids)
+        roots = lists.longest_spans(self._reader, SpanQuery(place="root"), trace_ids)
         durations: dict[str, int] = {}
         for root in roots:
             durations.setdefault(root.trace_id, root.duration)
         return durations
 
     def _find_ids(self, wanted: ids.Candidates) -> list[Match]:
-        return elasticsearch_finding.find_ids(self._reader, wanted)
+        return finding.find_ids(self._reader, wanted)
 
     def _find_value(self, value: str) -> list[Match]:
         """Look for a value in attributes and, where none holds it, in text: in the latest 10,000 documents with it."""
-        return elasticsearch_finding.find_value(self._reader, value)
+        return finding.find_value(self._reader, value)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

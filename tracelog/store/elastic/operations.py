@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 from tracelog.model import Operation
 from tracelog.schema.conventions import SPAN_KINDS
 from tracelog.schema.layout_fields import Quantity
-from tracelog.store import elasticsearch_filters as filters
-from tracelog.store import elasticsearch_queries as queries
-from tracelog.store.elasticsearch_filters import all_of, any_of, none_of
-from tracelog.store.elasticsearch_queries import Body
-from tracelog.store.elasticsearch_reading import Question, Reader
-from tracelog.store.elasticsearch_search import LARGEST_PAGE
-from tracelog.store.elasticsearch_sources import SpanSource
+from tracelog.store.elastic import filters, queries
+from tracelog.store.elastic.filters import all_of, any_of, none_of
+from tracelog.store.elastic.queries import Body
+from tracelog.store.elastic.reading import Question, Reader
+from tracelog.store.elastic.search import LARGEST_PAGE
+from tracelog.store.elastic.sources import SpanSource
 from tracelog.store.query import SpanQuery
 
 PERCENTS = (50, 95, 99)

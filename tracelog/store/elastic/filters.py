@@ -13,7 +13,7 @@ from typing import Any
 from tracelog.schema.conventions import UNKNOWN_SERVICE
 from tracelog.schema.layout_fields import Condition, Documents, Moment, Place, Quantity
 from tracelog.schema.timestamps import MILLISECOND
-from tracelog.store.elasticsearch_fields import WHOLE, Fields
+from tracelog.store.elastic.fields import WHOLE, Fields
 from tracelog.store.terms import words
 
 Body = dict[str, Any]

@@ -16,8 +16,8 @@ import msgspec
 from tracelog.errors import StoreRejectedError
 from tracelog.schema.layout_fields import Layout, LogDocuments, SpanDocuments
 from tracelog.schema.layouts import ECS, LAYOUTS, OTEL, layouts_of, stream_of
-from tracelog.store.elasticsearch_answers import Request
-from tracelog.store.elasticsearch_fields import FieldCapabilities, Fields, asked_fields
+from tracelog.store.elastic.answers import Request
+from tracelog.store.elastic.fields import FieldCapabilities, Fields, asked_fields
 
 _FRESH_SECONDS = 10.0
 _JUST_NOW_SECONDS = 1.0

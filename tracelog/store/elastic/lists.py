@@ -8,11 +8,11 @@ from itertools import chain, islice
 from typing import TypeVar
 
 from tracelog.model import LogEntry, Span
-from tracelog.store import elasticsearch_queries as queries
-from tracelog.store.elasticsearch_answers import Hit
-from tracelog.store.elasticsearch_queries import IN_ANY_ORDER, Body
-from tracelog.store.elasticsearch_reading import Question, Reader
-from tracelog.store.elasticsearch_sources import LogSource, Source, SpanSource
+from tracelog.store.elastic import queries
+from tracelog.store.elastic.answers import Hit
+from tracelog.store.elastic.queries import IN_ANY_ORDER, Body
+from tracelog.store.elastic.reading import Question, Reader
+from tracelog.store.elastic.sources import LogSource, Source, SpanSource
 from tracelog.store.matching import log_matcher, span_matcher
 from tracelog.store.order import distinct_spans, events_of, merged, to_the_nanosecond
 from tracelog.store.query import LogQuery, SpanQuery

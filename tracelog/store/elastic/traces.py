@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tracelog.model import LogEntry, Span
-from tracelog.store import elasticsearch_queries as queries
 from tracelog.store.base import Totals, TraceContents
-from tracelog.store.elasticsearch_reading import Question, Reader
-from tracelog.store.elasticsearch_search import LARGEST_PAGE
-from tracelog.store.elasticsearch_sources import LogSource, Source
+from tracelog.store.elastic import queries
+from tracelog.store.elastic.reading import Question, Reader
+from tracelog.store.elastic.search import LARGEST_PAGE
+from tracelog.store.elastic.sources import LogSource, Source
 from tracelog.store.matching import log_matcher
 from tracelog.store.query import LogQuery
 

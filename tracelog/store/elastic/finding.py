@@ -12,13 +12,12 @@ from typing import Any
 
 from tracelog import ids
 from tracelog.model import LogEntry, Match, Span
-from tracelog.store import elasticsearch_filters as filters
-from tracelog.store import elasticsearch_queries as queries
-from tracelog.store.elasticsearch_fields import WHOLE, Field, FieldCapabilities, owners
-from tracelog.store.elasticsearch_queries import Body
-from tracelog.store.elasticsearch_reading import Question, Reader
-from tracelog.store.elasticsearch_search import LARGEST_PAGE
-from tracelog.store.elasticsearch_sources import LogSource, Source
+from tracelog.store.elastic import filters, queries
+from tracelog.store.elastic.fields import WHOLE, Field, FieldCapabilities, owners
+from tracelog.store.elastic.queries import Body
+from tracelog.store.elastic.reading import Question, Reader
+from tracelog.store.elastic.search import LARGEST_PAGE
+from tracelog.store.elastic.sources import LogSource, Source
 from tracelog.store.terms import names_an_id, values_of, words_pattern
 
 _MOST_TRACES = 1000

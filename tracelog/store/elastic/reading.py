@@ -9,11 +9,11 @@ import msgspec
 
 from tracelog.model import LogEntry, Span
 from tracelog.schema.layouts import stream_of
-from tracelog.store.elasticsearch_answers import Answer, Hit
-from tracelog.store.elasticsearch_fields import FieldCapabilities
-from tracelog.store.elasticsearch_queries import Body
-from tracelog.store.elasticsearch_search import Search, Searcher
-from tracelog.store.elasticsearch_sources import LogSource, Source, Sources, SpanSource
+from tracelog.store.elastic.answers import Answer, Hit
+from tracelog.store.elastic.fields import FieldCapabilities
+from tracelog.store.elastic.queries import Body
+from tracelog.store.elastic.search import Search, Searcher
+from tracelog.store.elastic.sources import LogSource, Source, Sources, SpanSource
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _Result = TypeVar("_Result")

@@ -17,8 +17,8 @@ from urllib.parse import quote
 import msgspec
 
 from tracelog.errors import StoreError, StoreRejectedError
-from tracelog.store import elasticsearch_answers as answers
-from tracelog.store.elasticsearch_answers import Answer, Answers, Hit, Request
+from tracelog.store.elastic import answers
+from tracelog.store.elastic.answers import Answer, Answers, Hit, Request
 
 Search = tuple[str, Mapping[str, Any]]
 """An index pattern, and the body of a search. Its order is by one field of numbers or times, or any."""

@@ -8,10 +8,10 @@ from typing import Any
 from tracelog.model import LEVEL_BY_TEXT, LEVELS
 from tracelog.schema.layout_fields import Condition, Events, Quantity, SpanDocuments
 from tracelog.schema.layouts import id_spellings
-from tracelog.store import elasticsearch_filters as filters
-from tracelog.store.elasticsearch_fields import Fields
-from tracelog.store.elasticsearch_filters import all_of, any_of, none_of
-from tracelog.store.elasticsearch_sources import LogSource, Source, SpanSource
+from tracelog.store.elastic import filters
+from tracelog.store.elastic.fields import Fields
+from tracelog.store.elastic.filters import all_of, any_of, none_of
+from tracelog.store.elastic.sources import LogSource, Source, SpanSource
 from tracelog.store.query import ENTRY_KINDS, LogQuery, SpanQuery
 
 Body = dict[str, Any]
