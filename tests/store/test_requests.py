@@ -177,13 +177,26 @@ def test_a_large_read_is_sliced_at_one_point_in_time() -> None:
         store.hits = {"logs": [json.loads(otel.encode_log(make_line(1)).body)] * 1000}
         list(store.logs())
         store._contents(trace_id(1))
-        assert_as_before("large", sorted(store.sent, key=lambda request: json.dumps(request, sort_keys=True)))
+        sent = sorted(store.sent, key=lambda request: json.dumps(request, sort_keys=True))
+        assert_as_before("large", {"all log entries, then a trace": sent})
 
 
-def assert_as_before(name: str, sent: Any) -> None:
-    file = SNAPSHOTS / f"{name}.json"
-    written = json.dumps(sent, indent=1, ensure_ascii=False) + "\n"
+def assert_as_before(name: str, sent: Mapping[str, list[Any]]) -> None:
+    """Hold requests against a file that has each, below its question, as it is sent: a line for each value of a body."""
+    file = SNAPSHOTS / f"{name}.txt"
+    written = "\n".join(f"# {question}\n{''.join(map(as_text, requests))}" for question, requests in sent.items())
     if os.environ.get("TRACELOG_UPDATE_SNAPSHOTS"):
         file.parent.mkdir(exist_ok=True)
         file.write_text(written, encoding="utf-8")
-    assert json.loads(file.read_text(encoding="utf-8")) == sent
+    assert file.read_text(encoding="utf-8") == written
+
+
+def as_text(request: Mapping[str, Any]) -> str:
+    body = request.get("body", [])
+    params = "&".join(f"{name}={value}" for name, value in request.get("params", {}).items())
+    lines = [compact(value) for value in (body if isinstance(body, list) else [body])]
+    return "\n".join([f"{request['request']} {params}".rstrip(), *lines, ""])
+
+
+def compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
