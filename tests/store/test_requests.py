@@ -182,7 +182,7 @@ def test_a_large_read_is_sliced_at_one_point_in_time() -> None:
 
 
 def assert_as_before(name: str, sent: Mapping[str, list[Any]]) -> None:
-    """Hold requests against a file that has each, below its question, as it is sent: a line for each value of a body."""
+    """Hold requests against a file that has each below its question, as it is sent: a line for each value of a body."""
     file = SNAPSHOTS / f"{name}.txt"
     written = "\n".join(f"# {question}\n{''.join(map(as_text, requests))}" for question, requests in sent.items())
     if os.environ.get("TRACELOG_UPDATE_SNAPSHOTS"):
