@@ -108,7 +108,7 @@ def test_the_model_needs_msgspec_and_the_standard_library_alone() -> None:
         ("read/tree.py", "class A:\n    def f(self):\n        import tracelog.demo.shop"),
         ("configuration.py", "import tracelog.doctor"),
         ("demo/shop.py", "from tracelog import cli"),
-        ("store/elasticsearch_queries.py", "import elasticsearch"),
+        ("store/elastic/queries.py", "import elasticsearch"),
         ("schema/otel.py", "from elastic_transport import ApiError"),
         ("cli.py", "def f():\n    from rich.console import Console"),
         ("store/base.py", "import opentelemetry.sdk.trace"),
@@ -138,7 +138,7 @@ def test_a_forbidden_arrow_is_found(path: str, source: str, tmp_path: Path) -> N
             "capture/spans.py",
             "import typing\nif typing.TYPE_CHECKING:\n    from opentelemetry.sdk.trace import ReadableSpan",
         ),
-        ("store/elasticsearch.py", "from tracelog.store import elasticsearch_queries\nimport elasticsearch"),
+        ("store/elasticsearch.py", "from tracelog.store.elastic import queries\nimport elasticsearch"),
         ("schema/ecs.py", "import richness\nimport opentelemetry.trace"),
     ],
 )

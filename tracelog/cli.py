@@ -34,6 +34,11 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 store_option = click.option(
     "--store", "store_url", metavar="URL", help="The store; else TRACELOG_STORE, else sqlite:tracelog.db."
 )
+index_option = click.option(
+    "--index",
+    metavar="PATTERN[,..]",
+    help="Elasticsearch: read these indices, instead of all whose layout is known.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 spool_option = click.option(
     "--spool", "folder", metavar="DIR", help="The folder of all spools; else TRACELOG_SPOOL, else the user's own."
@@ -72,6 +77,7 @@ def commands() -> None:
 @commands.command()
 @click.argument("any_id")
 @store_option
+@index_option
 @json_option
 @click.option("--list", "as_list", is_flag=True, help="Print every trace that matches, one row each.")
 @click.option("--no-logs", is_flag=True, help="Print the spans alone.")
@@ -86,6 +92,7 @@ def commands() -> None:
 def show(
     any_id: str,
     store_url: str | None,
+    index: str | None,
     *,
     as_json: bool,
     as_list: bool,
@@ -109,7 +116,7 @@ def show(
         raise click.UsageError("--otlp and --perfetto write the whole trace, each to its own place: leave out the rest")
     if kinds and as_list:
         raise click.UsageError("--fail-on looks at one trace: leave out --list")
-    with _opened(store_url) as store:
+    with _opened(store_url, index) as store:
         matches = store.find(any_id)
         if not matches:
             raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}")
@@ -134,6 +141,7 @@ def show(
 @commands.command()
 @click.argument("any_id", required=False)
 @store_option
+@index_option
 @json_option
 @click.option("--span", "span_id", metavar="SPAN_ID", help="Only lines of this span.")
 @click.option("--service", metavar="NAME", help="Only lines of this service.")
@@ -143,6 +151,7 @@ def show(
 def logs(
     any_id: str | None,
     store_url: str | None,
+    index: str | None,
     *,
     as_json: bool,
     since: str | None,
@@ -150,7 +159,7 @@ def logs(
     **filters: Any,
 ) -> int:
     """Print log lines by time: of one trace (any id that `show` takes), or of everything."""
-    with _opened(store_url) as store:
+    with _opened(store_url, index) as store:
         trace_id = None
         if any_id is not None:
             matches = store.find(any_id)
@@ -173,6 +182,7 @@ def logs(
 
 @commands.command()
 @store_option
+@index_option
 @json_option
 @click.option("--service", metavar="NAME", help="Measure at the entry spans of this service.")
 @click.option("--operation", metavar="NAME", help="Measure at the entry spans of this name.")
@@ -187,14 +197,14 @@ def logs(
 @window_options
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many traces.")
 def slow(
-    store_url: str | None, *, as_json: bool, service: str | None, operation: str | None, attributes: tuple[str, ...],
-    errors: bool, since: str | None, until: str | None, limit: int,
+    store_url: str | None, index: str | None, *, as_json: bool, service: str | None, operation: str | None,
+    attributes: tuple[str, ...], errors: bool, since: str | None, until: str | None, limit: int,
 ) -> int:  # fmt: skip
     """Print the slowest traces of the window, truly the slowest, by their root span.
 
     A trace without a stored root is measured at its longest server or consumer span.
     """
-    with _opened(store_url) as store:
+    with _opened(store_url, index) as store:
         _say(words.of_window(moment(since), moment(until)))
         rows = store.slowest(
             limit=limit, service=service, operation=operation, attributes=_pairs(attributes),
@@ -209,12 +219,16 @@ def slow(
 
 @commands.command()
 @store_option
+@index_option
 @json_option
 @click.option("--service", metavar="NAME", help="Only operations of this service.")
 @window_options
-def ops(store_url: str | None, *, as_json: bool, service: str | None, since: str | None, until: str | None) -> int:
+def ops(
+    store_url: str | None, index: str | None, *, as_json: bool, service: str | None, since: str | None,
+    until: str | None,
+) -> int:  # fmt: skip
     """Print the latency of each operation, with an example trace for the slow end."""
-    with _opened(store_url) as store:
+    with _opened(store_url, index) as store:
         _say(words.of_window(moment(since), moment(until)))
         rows = store.operations(service=service, since=since, until=until)
         if as_json:
@@ -376,11 +390,14 @@ def _fail(message: str, code: int) -> int:
 
 
 @contextmanager
-def _opened(url: str | None) -> Iterator[Store]:
-    with open_store(url) as store:
-        yield store
-        if store.skipped:
-            _say(f"{store.skipped} stored documents could not be read and were passed over")
+def _opened(url: str | None, index: str | None = None) -> Iterator[Store]:
+    with open_store(url, **({"index": index} if index else {})) as store:
+        try:
+            yield store
+        finally:
+            _say(*store.notes)
+            if store.skipped:
+                _say(f"{store.skipped} stored documents could not be read and were passed over")
 
 
 def _print_json(rows: Iterable[Any], as_object: Callable[[Any], dict[str, Any]]) -> int:

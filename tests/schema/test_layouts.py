@@ -51,11 +51,6 @@ def test_a_layout_is_found_by_the_name_of_an_index(index: str, found: list[Layou
     assert list(layouts.layouts_of(index)) == found
 
 
-def test_the_layouts_of_a_cluster_are_found_once_each() -> None:
-    names = ["orders", "logs-nginx-default", "traces-apm-default", "traces-apm.rum-default", "logs-a.otel-b"]
-    assert layouts.layouts_in(names) == (OTEL, APM, ECS)
-
-
 def test_the_indices_are_written_as_a_search_names_them() -> None:
     found = [part.expression for layout in layouts.LAYOUTS for part in (layout.spans, layout.logs) if part]
     assert found == [
@@ -215,7 +210,7 @@ def test_a_nested_place_names_the_field_of_its_key() -> None:
     ],
 )
 def test_a_time_is_compared_in_the_unit_of_its_field(layout: Layout, written: list[int | str]) -> None:
-    assert [moment.written(NANOSECONDS) for moment in spans_of(layout).start] == written
+    assert [moment.written(NANOSECONDS) for moment in spans_of(layout).times] == written
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,20 @@ def test_a_body_is_read_in_its_forms(body: Any, read: Any) -> None:
     assert entry == LogEntry(id="id", time=MOMENT, observed_time=MOMENT, body=read)
 
 
+@pytest.mark.parametrize(
+    ("fields", "read"),
+    [
+        ({"body": {"flattened": {"a": 1}}}, {"a": 1}),
+        ({"body_text": "paid"}, "paid"),
+        ({"body_structured": {"a": 1}}, {"a": 1}),
+        ({"body": {"text": "now"}, "body_text": "once"}, "now"),
+    ],
+)
+def test_a_body_is_read_where_older_collectors_put_it(fields: dict[str, Any], read: Any) -> None:
+    document = {"@timestamp": 1_721_314_113_467, "observed_timestamp": 1_721_314_113_467, **fields}
+    assert otel.decode_log(msgspec.json.encode(document)).body == read
+
+
 def test_a_span_event_is_told_from_a_record_with_an_event_name() -> None:
     event = {"@timestamp": 1, "event_name": "retry"}
     record = {**event, "observed_timestamp": 1}

@@ -73,7 +73,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
     def begin(self) -> None:
         self.spool = Spool(self.folder, quota=40 * PAGE, memory=7 * PAGE)
-        self.spool.id = next(self.ids)  # not random, for folders are adopted in the order of their names
+        self.spool._room.begin(next(self.ids))  # not random, for folders are adopted in the order of their names
         self.waiting: list[int] = []
         self.taken: list[Taken] = []
         self.emitted = self.settled = 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tracelog.schema.otel import LOGS, TRACES, Destination, Document
 from tracelog.store.base import Refusal, WriteResult
 from tracelog.store.bulk import Bulk, action, decode_record, split_records
-from tracelog.store.elasticsearch_fates import Fates
+from tracelog.store.elastic.fates import Fates
 
 SHOP = Destination("shop", "test")
 BODIES = st.text(string.printable.replace("\n", ""), min_size=1).map(str.encode)

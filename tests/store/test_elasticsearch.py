@@ -25,10 +25,10 @@ from tracelog.model import Match
 from tracelog.schema import otel
 from tracelog.store import open_store
 from tracelog.store.base import Refusal, WriteResult
+from tracelog.store.elastic.address import Address, parse_address
+from tracelog.store.elastic.templates import templates
+from tracelog.store.elastic.writing import Writer
 from tracelog.store.elasticsearch import ElasticsearchStore
-from tracelog.store.elasticsearch_address import Address, parse_address
-from tracelog.store.elasticsearch_templates import templates
-from tracelog.store.elasticsearch_writing import Writer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -257,7 +257,7 @@ def test_what_elasticsearch_will_not_take_is_refused_alone_and_in_its_words(
 def test_a_batch_larger_than_a_bulk_may_be_is_parted(
     elasticsearch_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracelog.store.elasticsearch_writing._LARGEST", 1000)
+    monkeypatch.setattr("tracelog.store.elastic.writing._LARGEST", 1000)
     lines = [make_line(n, "a", at=n) for n in range(10)]
     with open_store(elasticsearch_url, namespace=namespace) as store:
         keep(store, *lines)
@@ -382,7 +382,7 @@ def test_a_forked_child_makes_connections_of_its_own(elasticsearch_url: str, nam
 def test_percentiles_too_far_from_either_end_are_estimates(
     elasticsearch_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracelog.store.elasticsearch_queries.LARGEST_PAGE", 20)
+    monkeypatch.setattr("tracelog.store.elastic.operations.LARGEST_PAGE", 20)
     spans = [make_span(n, trace=n, name="GET /", ms=n) for n in range(1, 1001)]
     with open_store(elasticsearch_url, namespace=namespace) as store:
         keep(store, *spans)

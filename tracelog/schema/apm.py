@@ -9,7 +9,7 @@ the ingest pipeline `traces-apm@pipeline` of Elasticsearch, which makes `event.d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -39,12 +39,14 @@ from tracelog.schema.timestamps import MICROSECOND, NANOSECOND, date, nanosecond
 __all__ = [
     "CHILD_LINK",
     "MESSAGING",
+    "NAME_AND_KIND",
     "SERVER_NAMES",
     "SPAN",
     "STATUSES",
     "TRANSACTION",
     "decode_log",
     "decode_span",
+    "name_and_kind",
 ]
 
 CHILD_LINK = {"relation": "child"}
@@ -127,18 +129,44 @@ def _duration(node: Node, event: Event) -> int:
 
 
 def _kind(document: Document, node: Node, owner: str) -> str:
+    told = document.span.kind if document.span else None
+    return _kind_of(told, owner, node.type, node.action, calls=node.destination is not None)
+
+
+def _kind_of(told: Any, owner: str, kind: str | None, action: str | None, *, calls: bool) -> str:
     """Return the kind, as told by agents that know OpenTelemetry, else as the type implies.
 
     Every transaction is an entry into its service. A span is an exit where it names the service it calls.
     """
-    told = str(document.span.kind).upper() if document.span else ""
-    if told in SPAN_KINDS:
-        return told
+    if str(told).upper() in SPAN_KINDS:
+        return str(told).upper()
     if owner == TRANSACTION:
-        return "CONSUMER" if node.type in MESSAGING else "SERVER"
-    if node.type in MESSAGING:
-        return "CLIENT" if node.action in _RECEIVING else "PRODUCER"
-    return "CLIENT" if node.type in _EXITS or node.destination is not None else "INTERNAL"
+        return "CONSUMER" if kind in MESSAGING else "SERVER"
+    if kind in MESSAGING:
+        return "CLIENT" if action in _RECEIVING else "PRODUCER"
+    return "CLIENT" if kind in _EXITS or calls else "INTERNAL"
+
+
+_CALLS = "span.destination.service.resource"
+NAME_AND_KIND = (
+    "processor.event",
+    "transaction.name",
+    "transaction.type",
+    "span.name",
+    "span.type",
+    "span.action",
+    "span.kind",
+    _CALLS,
+)
+"""The fields that say the name and the kind of a span or transaction, each one value."""
+
+
+def name_and_kind(columns: Mapping[str, str | None]) -> tuple[str, str]:
+    """Return the name and the kind that the decoder would find, given the fields of `NAME_AND_KIND`."""
+    event = columns["processor.event"]
+    owner = TRANSACTION if event == TRANSACTION or (event is None and columns["transaction.type"]) else SPAN
+    kind, action, calls = columns[f"{owner}.type"], columns["span.action"], columns[_CALLS] is not None
+    return columns[f"{owner}.name"] or "", _kind_of(columns["span.kind"], owner, kind, action, calls=calls)
 
 
 def _attributes(document: Document, node: Node, owner: str) -> dict[str, Any]:

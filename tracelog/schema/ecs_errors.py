@@ -17,8 +17,9 @@ from tracelog.schema import dotted
 
 _THROWN = "error.exception"
 _LOG_STACK = "error.log.stacktrace"
-_ONLY_CAPTURED = (_THROWN, f"{_THROWN}.type", f"{_THROWN}.message", "error.log.message", "error.grouping_key")
-ERROR_FIELDS = (*_ONLY_CAPTURED, _LOG_STACK, "error.type", "error.message", "error.stack_trace")
+CAPTURED_FIELDS = (_THROWN, f"{_THROWN}.type", f"{_THROWN}.message", "error.log.message", "error.grouping_key")
+"""Fields that only an error has which was sent as such."""
+ERROR_FIELDS = (*CAPTURED_FIELDS, _LOG_STACK, "error.type", "error.message", "error.stack_trace")
 """Without one of them a document tells of no error."""
 _BUILT_IN = ("builtins", "__builtins__", "exceptions")
 
@@ -83,7 +84,7 @@ class Error(NamedTuple):
 
 def take_error(flat: dict[str, Any], *, captured: bool) -> Error:
     """Remove what makes an exception from a flat document; what is no such value stays."""
-    captured = captured or not flat.keys().isdisjoint(_ONLY_CAPTURED)
+    captured = captured or not flat.keys().isdisjoint(CAPTURED_FIELDS)
     thrown = _take_thrown(flat)
     logged = _take_frames(flat)
     stack = flat.pop("error.stack_trace", None)

@@ -31,7 +31,7 @@ EVENT_NAME = "event"
 UNNAMED_EVENT = "log"
 """What OpenTelemetry's OpenTracing compatibility calls a log without an event name."""
 
-_NO_SERVICE = "OTLPResourceNoServiceName"
+NO_SERVICE = "OTLPResourceNoServiceName"
 _TRUTH = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
@@ -217,8 +217,13 @@ def _take_scope(attributes: dict[str, Any]) -> tuple[str | None, str | None]:
 
 def _resource(process: _Process) -> tuple[str, dict[str, Any]]:
     tags = _tags(process.tags, process.tag)
-    name = process.service_name if process.service_name != _NO_SERVICE else None
+    name = service_name(process.service_name)
     return (name, {"service.name": name, **tags}) if name else (UNKNOWN_SERVICE, tags)
+
+
+def service_name(written: str | None) -> str | None:
+    """Return the name of a service, None where the writer knew none."""
+    return written if written != NO_SERVICE else None
 
 
 def _events(logs: Iterable[_Log], start: int) -> Iterator[SpanEvent]:

@@ -13,6 +13,7 @@ import msgspec
 
 from tracelog.model import LogEntry, Span
 from tracelog.schema import times
+from tracelog.schema.timestamps import MILLISECOND
 
 Body = bytes | msgspec.Raw
 
@@ -38,15 +39,18 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A field with a time. `unit`: ns in one of its number, None for a date; `precision`: ns in which order may err."""
+    """A field with a time. `unit`: ns in one of its number, None for a date."""
 
     field: str
     unit: int | None
-    precision: int
 
     def written(self, time: int) -> int | str:
         """Return a time, in ns, as the field is compared with: a number of its unit, or RFC 3339."""
         return times.format_iso(time, digits=9) if self.unit is None else time // self.unit
+
+    def compared(self, time: int, *, as_date: bool) -> int | str:
+        """Return the same where the index maps the field so; a date that it maps as a number is in ms."""
+        return self.written(time) if as_date or self.unit is not None else time // MILLISECOND
 
 
 class Quantity(msgspec.Struct, frozen=True):
@@ -56,12 +60,42 @@ class Quantity(msgspec.Struct, frozen=True):
     unit: int
 
 
+class Grouping(msgspec.Struct, frozen=True):
+    """Which fields tell operations apart, and how their values are read as service, name and kind.
+
+    The kind is None where the fields do not tell it, but the conditions of `kinds` alone.
+    """
+
+    fields: tuple[str, ...]
+    read: Callable[[Mapping[str, str | None]], tuple[str, str, str | None]]
+    tells_kind: bool = True
+
+
+class Events(msgspec.Struct, frozen=True):
+    """Where a span's document has its events: nested objects, each with a time and texts, one of them its name."""
+
+    nested: str
+    time: Moment
+    text: Place
+
+
 class Documents(msgspec.Struct, frozen=True, kw_only=True):
-    """Which documents: those in `indices` less `excluded`, but for those that have a value other than `only` says."""
+    """Which documents: those in `indices` less `excluded`, but for those that have a value other than `only` says.
+
+    `attribute` says where the value of an attribute may stand, `holds_attribute` of a field whether it is such a place.
+    `nameless`: what writers call a service without a name.
+    """
 
     indices: tuple[str, ...]
     excluded: tuple[str, ...] = ()
     only: Condition | None = None
+    trace_id: tuple[str, ...]
+    span_id: tuple[str, ...]
+    service: tuple[str, ...]
+    nameless: tuple[str, ...] = ()
+    times: tuple[Moment, ...]
+    attribute: Callable[[str], tuple[Place, ...]]
+    holds_attribute: Callable[[str], bool]
 
     @property
     def expression(self) -> str:
@@ -76,42 +110,39 @@ class Documents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpanDocuments(Documents, frozen=True, kw_only=True):
-    """The documents that are spans, and their fields. `order` sorts with no tie but between copies of one span.
+    """The documents that are spans, and their fields. Of `times`, those of the start, the last is in each document.
 
-    `statuses` has no UNSET and `kinds` no UNSPECIFIED: these are what no condition of the others meets. `attribute`
-    says where the value of an attribute may stand.
+    `statuses` has no UNSET and `kinds` no UNSPECIFIED: these are what no condition of the others meets. `child` is met
+    by spans alone that have a parent, where `parent_id` does not tell. `events`: those within the document.
     """
 
-    trace_id: tuple[str, ...]
-    span_id: tuple[str, ...]
     parent_id: tuple[Place, ...]
+    child: Condition | None = None
     linked_trace_id: Place
-    service: tuple[str, ...]
     name: tuple[str, ...]
-    start: tuple[Moment, ...]
     duration: tuple[Quantity, ...]
     statuses: Mapping[str, tuple[Condition, ...]]
     kinds: Mapping[str, tuple[Condition, ...]]
-    order: tuple[str, ...]
-    attribute: Callable[[str], tuple[Place, ...]]
+    grouping: Grouping
+    events: Events | None = None
     decode: Callable[[Body], Span]
 
 
 class LogDocuments(Documents, frozen=True, kw_only=True):
     """The documents that are log entries or span events, and their fields.
 
-    `severity_number`: OpenTelemetry's; `severity_text`: the name of a level, in any case.
+    `severity_number`: OpenTelemetry's; `severity_text`: the name of a level, in any case; `errors`: what makes an ERROR
+    of a document without either. A document is a span event if it meets `event` and has none of the `record` fields.
+    `unique_ids`: a document's id is that of no other, in whatever index.
     """
 
-    trace_id: tuple[str, ...]
-    span_id: tuple[str, ...]
-    service: tuple[str, ...]
-    time: tuple[Moment, ...]
     severity_number: tuple[str, ...]
     severity_text: tuple[str, ...]
+    errors: tuple[Condition, ...] = ()
     text: tuple[str, ...]
-    event_name: tuple[str, ...]
-    attribute: Callable[[str], tuple[Place, ...]]
+    event: Condition
+    record: tuple[str, ...]
+    unique_ids: bool = False
     decode: Callable[[Body, str], LogEntry]
 
 

@@ -6,13 +6,37 @@ The facts are those of `otel`, `apm`, `jaeger` and `ecs`, put as what a store as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from tracelog.schema import apm, conventions, ecs, jaeger, otel
+from tracelog.schema import apm, ecs, jaeger, otel
 from tracelog.schema.conventions import SPAN_KINDS
-from tracelog.schema.layout_fields import Condition, Layout, LogDocuments, Moment, Place, Quantity, SpanDocuments
+from tracelog.schema.ecs_errors import CAPTURED_FIELDS
+from tracelog.schema.layout_fields import (
+    Condition,
+    Events,
+    Grouping,
+    Layout,
+    LogDocuments,
+    Moment,
+    Place,
+    Quantity,
+    SpanDocuments,
+)
+from tracelog.schema.layout_places import (
+    apm_operation,
+    elastic_attribute,
+    has,
+    is_elastic_attribute,
+    is_jaeger_attribute,
+    is_otel_attribute,
+    jaeger_attribute,
+    jaeger_operation,
+    otel_attribute,
+    otel_operation,
+    tagged,
+    told,
+)
 from tracelog.schema.timestamps import MICROSECOND, MILLISECOND, NANOSECOND
 
 _OTEL_LOGS = ("logs-*.otel-*",)
@@ -44,56 +68,6 @@ def layouts_of(index: str) -> tuple[Layout, ...]:
     )
 
 
-def layouts_in(indices: Iterable[str]) -> tuple[Layout, ...]:
-    """Return the layouts of some indices, each once, in the order of `LAYOUTS`."""
-    found = {layout.name for index in indices for layout in layouts_of(index)}
-    return tuple(layout for layout in LAYOUTS if layout.name in found)
-
-
-def _is(field: str, *values: str) -> Condition:
-    return Condition(Place(field), values)
-
-
-def _otel_attribute(key: str) -> tuple[Place, ...]:
-    return (Place(f"attributes.{key}"), Place(f"resource.attributes.{key}"))
-
-
-def _elastic_attribute(key: str) -> tuple[Place, ...]:
-    """Name the fields that become an attribute, and the labels that users' own do, dots and all or with `_`."""
-    label = key.replace(".", "_")
-    own = (*_ELASTIC_NAMES.get(key, ()), key, f"labels.{key}", f"labels.{label}", f"numeric_labels.{label}")
-    return tuple(Place(field) for field in dict.fromkeys(own))
-
-
-def _reversed(*tables: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    names: dict[str, tuple[str, ...]] = {}
-    for table in tables:
-        for field, name in table.items():
-            names[name] = (*names.get(name, ()), field)
-    return names
-
-
-_BY_SUBTYPE = {"span.subtype": "db.system.name"}, {"span.subtype": "messaging.system"}
-_ELASTIC_NAMES = _reversed(conventions.RESOURCE_NAMES, conventions.ATTRIBUTE_NAMES, apm.SERVER_NAMES, *_BY_SUBTYPE)
-
-
-def _jaeger_tag(key: str, owner: str = "") -> tuple[Place, ...]:
-    elevated = key.replace(".", jaeger.DOT)
-    return (Place(f"{owner}tags.value", f"{owner}tags", key), Place(f"{owner}tag.{elevated}"))
-
-
-def _jaeger_attribute(key: str) -> tuple[Place, ...]:
-    return (*_jaeger_tag(key), *_jaeger_tag(key, "process."))
-
-
-def _tagged(key: str, value: str) -> tuple[Condition, ...]:
-    return tuple(Condition(place, (value,)) for place in _jaeger_tag(key))
-
-
-def _told(kind: str) -> tuple[Condition, ...]:
-    return (_is("span.kind", kind, kind.lower()),)
-
-
 OTEL = Layout(
     name="otel",
     spans=SpanDocuments(
@@ -104,12 +78,13 @@ OTEL = Layout(
         linked_trace_id=Place("links.trace_id"),
         service=("service.name", "resource.attributes.service.name"),
         name=("name",),
-        start=(Moment("@timestamp", None, MILLISECOND),),
+        times=(Moment("@timestamp", None),),
         duration=(Quantity("duration", NANOSECOND),),
-        statuses={"OK": (_is("status.code", "Ok"),), "ERROR": (_is("status.code", "Error"),)},
-        kinds={kind: (_is("kind", kind.capitalize()),) for kind in SPAN_KINDS},
-        order=("@timestamp", "span_id"),
-        attribute=_otel_attribute,
+        statuses={"OK": (has("status.code", "Ok"),), "ERROR": (has("status.code", "Error"),)},
+        kinds={kind: (has("kind", kind.capitalize()),) for kind in SPAN_KINDS},
+        grouping=Grouping(("service.name", "resource.attributes.service.name", "name", "kind"), otel_operation),
+        attribute=otel_attribute,
+        holds_attribute=is_otel_attribute,
         decode=otel.decode_span,
     ),
     logs=LogDocuments(
@@ -117,12 +92,15 @@ OTEL = Layout(
         trace_id=("trace_id", "trace.id"),  # Elastic's templates have the second as an alias
         span_id=("span_id", "span.id"),
         service=("service.name", "resource.attributes.service.name"),
-        time=(Moment("@timestamp", None, MILLISECOND),),
+        times=(Moment("@timestamp", None),),
         severity_number=("severity_number",),
         severity_text=("severity_text", "log.level"),
-        text=("body.text", "message", "event_name"),
-        event_name=("event_name",),
-        attribute=_otel_attribute,
+        text=("body.text", "body_text", "message", "event_name"),
+        event=has("event_name"),
+        record=("observed_timestamp", "body.text", "body_text", "body"),
+        unique_ids=True,
+        attribute=otel_attribute,
+        holds_attribute=is_otel_attribute,
         decode=otel.decode_log,
     ),
 )
@@ -132,17 +110,20 @@ _ECS_LOGS = LogDocuments(
     excluded=_OTEL_LOGS,
     trace_id=("trace.id",),
     span_id=("span.id", "transaction.id", "parent.id"),  # the last of errors; of span events it is another's
-    service=("service.name",),
-    time=(Moment("@timestamp", None, MILLISECOND),),
+    service=("service.name", "service"),
+    times=(Moment("timestamp.us", MICROSECOND), Moment("@timestamp", None)),
     severity_number=("event.severity",),
     severity_text=("log.level", "error.log.level"),
-    text=("message", "error.log.message", "error.exception.message", "error.message"),
-    event_name=(ecs.EVENT_NAME,),
-    attribute=_elastic_attribute,
+    errors=(has("processor.event", ecs.ERROR), *(has(field) for field in CAPTURED_FIELDS)),
+    text=("message", "error.log.message", "error.exception.message", "error.message", ecs.EVENT_NAME),
+    event=has("event.kind", "event"),
+    record=("log.level", "event.severity", "log.logger"),
+    attribute=elastic_attribute,
+    holds_attribute=is_elastic_attribute,
     decode=ecs.decode_log,
 )
 _APM_LOGS = msgspec.structs.replace(
-    _ECS_LOGS, indices=_APM_INDICES, excluded=(), only=_is("processor.event", ecs.ERROR, ecs.LOG)
+    _ECS_LOGS, indices=_APM_INDICES, excluded=(), only=has("processor.event", ecs.ERROR, ecs.LOG)
 )
 
 APM = Layout(
@@ -150,29 +131,30 @@ APM = Layout(
     spans=SpanDocuments(
         indices=("traces-apm*", *_APM_INDICES),
         excluded=("traces-apm.sampled-*",),
-        only=_is("processor.event", apm.SPAN, apm.TRANSACTION),
+        only=has("processor.event", apm.SPAN, apm.TRANSACTION),
         trace_id=("trace.id",),
         span_id=("span.id", "transaction.id"),
         parent_id=(Place("parent.id"),),
         linked_trace_id=Place("span.links.trace.id"),
         service=("service.name",),
         name=("transaction.name", "span.name"),
-        start=(Moment("timestamp.us", MICROSECOND, MICROSECOND), Moment("@timestamp", None, MILLISECOND)),
+        times=(Moment("timestamp.us", MICROSECOND), Moment("@timestamp", None)),
         duration=(
             Quantity("transaction.duration.us", MICROSECOND),
             Quantity("span.duration.us", MICROSECOND),
             Quantity("event.duration", NANOSECOND),  # where no ingest pipeline has moved it
         ),
-        statuses={status: (_is("event.outcome", outcome),) for outcome, status in apm.STATUSES.items()},
+        statuses={status: (has("event.outcome", outcome),) for outcome, status in apm.STATUSES.items()},
         kinds={
-            "SERVER": (_is("processor.event", apm.TRANSACTION), _is("transaction.type"), *_told("SERVER")),
-            "CONSUMER": (_is("transaction.type", *sorted(apm.MESSAGING)), *_told("CONSUMER")),
-            "PRODUCER": (_is("span.type", *sorted(apm.MESSAGING)), *_told("PRODUCER")),
-            "CLIENT": (_is("processor.event", apm.SPAN), _is("span.type"), *_told("CLIENT")),
-            "INTERNAL": (_is("processor.event", apm.SPAN), _is("span.type"), *_told("INTERNAL")),
+            "SERVER": (has("processor.event", apm.TRANSACTION), has("transaction.type"), *told("SERVER")),
+            "CONSUMER": (has("transaction.type", *sorted(apm.MESSAGING)), *told("CONSUMER")),
+            "PRODUCER": (has("span.type", *sorted(apm.MESSAGING)), *told("PRODUCER")),
+            "CLIENT": (has("processor.event", apm.SPAN), has("span.type"), *told("CLIENT")),
+            "INTERNAL": (has("processor.event", apm.SPAN), has("span.type"), *told("INTERNAL")),
         },
-        order=("timestamp.us", "@timestamp", "span.id", "transaction.id"),
-        attribute=_elastic_attribute,
+        grouping=Grouping(("service.name", *apm.NAME_AND_KIND), apm_operation),
+        attribute=elastic_attribute,
+        holds_attribute=is_elastic_attribute,
         decode=apm.decode_span,
     ),
     logs=_APM_LOGS,
@@ -185,21 +167,25 @@ JAEGER = Layout(
         trace_id=("traceID",),
         span_id=("spanID",),
         parent_id=(Place("parentSpanID"), Place("references.spanID", "references")),
+        child=Condition(Place("references.refType", "references"), (jaeger.CHILD_OF,)),
         linked_trace_id=Place("references.traceID", "references"),
         service=("process.serviceName",),
+        nameless=(jaeger.NO_SERVICE,),
         name=("operationName",),
-        start=(
-            Moment("startTime", MICROSECOND, MICROSECOND),
-            Moment("startTimeMillis", MILLISECOND, MILLISECOND),
+        times=(
+            Moment("startTime", MICROSECOND),
+            Moment("startTimeMillis", MILLISECOND),
         ),
         duration=(Quantity("duration", MICROSECOND),),
         statuses={
-            "OK": _tagged(jaeger.STATUS_CODE, "OK"),
-            "ERROR": (*_tagged(jaeger.ERROR, "true"), *_tagged(jaeger.STATUS_CODE, "ERROR")),
+            "OK": tagged(jaeger.STATUS_CODE, "OK"),
+            "ERROR": (*tagged(jaeger.ERROR, "true"), *tagged(jaeger.STATUS_CODE, "ERROR")),
         },
-        kinds={kind: _tagged(jaeger.KIND, kind.lower()) for kind in SPAN_KINDS},
-        order=("startTime", "spanID"),
-        attribute=_jaeger_attribute,
+        kinds={kind: tagged(jaeger.KIND, kind.lower()) for kind in SPAN_KINDS},
+        grouping=Grouping(("process.serviceName", "operationName"), jaeger_operation, tells_kind=False),
+        events=Events("logs", Moment("logs.timestamp", MICROSECOND), Place("logs.fields.value", "logs.fields")),
+        attribute=jaeger_attribute,
+        holds_attribute=is_jaeger_attribute,
         decode=jaeger.decode_span,
     ),
     short_ids=True,

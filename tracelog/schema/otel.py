@@ -40,7 +40,7 @@ class Document(NamedTuple):
     body: bytes
 
 
-class DataStream(msgspec.Struct, frozen=True):
+class DataStream(msgspec.Struct, frozen=True, gc=False):
     """The three parts of a data stream's name, as each document repeats them."""
 
     type: str
@@ -64,32 +64,35 @@ class Destination(NamedTuple):
         return DataStream(kind, f"{self.dataset}.otel", self.namespace)
 
 
-class _Resource(msgspec.Struct, omit_defaults=True):
+class _Resource(msgspec.Struct, omit_defaults=True, gc=False):
     attributes: dict[str, Any] = {}
 
 
-class _Scope(msgspec.Struct, omit_defaults=True):
+class _Scope(msgspec.Struct, omit_defaults=True, gc=False):
     name: str | None = None
     version: str | None = None
 
 
-class _Status(msgspec.Struct, omit_defaults=True):
+class _Status(msgspec.Struct, omit_defaults=True, gc=False):
     code: str | None = None
     message: str | None = None
 
 
-class _Link(msgspec.Struct, omit_defaults=True):
+class _Link(msgspec.Struct, omit_defaults=True, gc=False):
     trace_id: str
     span_id: str
     attributes: dict[str, Any] = {}
 
 
-class _Body(msgspec.Struct, omit_defaults=True):
+class Body(msgspec.Struct, omit_defaults=True, gc=False):
+    """Text, or a structure where the record had no text."""
+
     text: str | UnsetType = UNSET
     structured: Any = UNSET
+    flattened: Any = UNSET
 
 
-class _Service(msgspec.Struct):
+class _Service(msgspec.Struct, gc=False):
     name: str
 
 
@@ -101,9 +104,10 @@ class _Http(msgspec.Struct):
     response: _Response
 
 
-class _Span(msgspec.Struct, omit_defaults=True, kw_only=True):
+class _Span(msgspec.Struct, kw_only=True, gc=False):
+    """A span as it is read: what the model has no use for is left out."""
+
     timestamp: str | int | float = field(name="@timestamp")
-    data_stream: DataStream | None = None
     trace_id: str
     span_id: str
     parent_span_id: str | None = None
@@ -114,25 +118,44 @@ class _Span(msgspec.Struct, omit_defaults=True, kw_only=True):
     attributes: dict[str, Any] = {}
     links: list[_Link] | None = None
     status: _Status | None = None
-    resource: _Resource | None = None
+    resource: Raw = Raw()
     scope: _Scope | None = None
     service: _Service | None = None
+
+
+class _WrittenSpan(msgspec.Struct, omit_defaults=True, kw_only=True):
+    timestamp: str = field(name="@timestamp")
+    data_stream: DataStream
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None = None
+    trace_state: str | None = None
+    name: str = ""
+    kind: str = ""
+    duration: int = 0
+    attributes: dict[str, Any] = {}
+    links: list[_Link] | None = None
+    status: _Status | None = None
+    resource: _Resource
+    scope: _Scope | None = None
+    service: _Service
     http: _Http | None = None
 
 
-class _Log(msgspec.Struct, omit_defaults=True, kw_only=True):
+class _Log(msgspec.Struct, kw_only=True, gc=False):
     timestamp: str | int | float = field(name="@timestamp")
     observed_timestamp: str | int | float | None = None
-    data_stream: DataStream | None = None
     trace_id: str | None = None
     span_id: str | None = None
     trace_flags: int | None = None
     severity_text: str | None = None
     severity_number: int | None = None
     event_name: str | None = None
-    body: _Body | None = None
+    body: Body | None = None
+    body_text: str | None = None
+    body_structured: Any = None
     attributes: dict[str, Any] | None = None
-    resource: _Resource | None = None
+    resource: Raw = Raw()
     scope: _Scope | None = None
     service: _Service | None = None
 
@@ -149,23 +172,25 @@ class _WrittenLog(msgspec.Struct, omit_defaults=True, kw_only=True):
     severity_text: str | None = None
     severity_number: int | None = None
     event_name: str | None = None
-    body: _Body | None = None
+    body: Body | None = None
     attributes: dict[str, Any] | None = None
     resource: Raw
     scope: Raw | None = None
     service: Raw
 
 
+_NO_RESOURCE: Attributes = {}
 _encoder = msgspec.json.Encoder()
 _span_decoder = msgspec.json.Decoder(_Span)
 _log_decoder = msgspec.json.Decoder(_Log)
+_resource_decoder = msgspec.json.Decoder(_Resource | None)
 
 
 def encode_span(span: Span, destination: Destination = Destination()) -> Document:  # noqa: B008 - a frozen value
     """Return a span as its document; the id says the same for the same span, sent by whom and when ever."""
     scope = _Scope(span.scope, span.scope_version) if span.scope or span.scope_version else None
     failed = span.status != "UNSET" or span.status_message
-    document = _Span(
+    document = _WrittenSpan(
         timestamp=_written(span.start),
         data_stream=destination.stream(TRACES),
         trace_id=span.trace_id,
@@ -243,9 +268,15 @@ def _encoded_resource(resource: Attributes) -> Raw:
 
 def encode_span_events(span: Span, destination: Destination = Destination()) -> Iterator[Document]:  # noqa: B008
     """Yield the events of a span as the documents of their own that this layout makes of them."""
+    for entry in event_entries(span):
+        yield encode_log(entry, destination)
+
+
+def event_entries(span: Span) -> Iterator[LogEntry]:
+    """Yield the events of a span as log entries, under the ids of their documents."""
     own = span_document_id(span)
     for ordinal, event in enumerate(span.events):
-        entry = LogEntry(
+        yield LogEntry(
             id=f"{own}-{ordinal}",
             time=event.time,
             event_name=event.name,
@@ -256,7 +287,6 @@ def encode_span_events(span: Span, destination: Destination = Destination()) -> 
             resource=span.resource,
             logger=span.scope,
         )
-        yield encode_log(entry, destination)
 
 
 def encode_spans(spans: Iterable[Span], destination: Destination = Destination()) -> Iterator[Document]:  # noqa: B008
@@ -291,10 +321,10 @@ def _http(attributes: Attributes) -> _Http | None:
     return None
 
 
-def _body(body: Any) -> _Body | None:
+def _body(body: Any) -> Body | None:
     if body is None:
         return None
-    return _Body(text=body) if isinstance(body, str) else _Body(structured=body)
+    return Body(text=body) if isinstance(body, str) else Body(structured=body)
 
 
 def _with_exception(entry: LogEntry) -> dict[str, Any]:
@@ -316,14 +346,14 @@ def decode_span(body: bytes | msgspec.Raw) -> Span:
     trace_id, span_id = ids.trace_id(document.trace_id), ids.span_id(document.span_id)
     if trace_id is None or span_id is None:
         raise ValueError(f"a span without valid ids: {document.trace_id!r}, {document.span_id!r}")
-    resource = document.resource.attributes if document.resource else {}
+    resource = read_resource(bytes(document.resource)) if document.resource else _NO_RESOURCE
     status = document.status or _Status()
     return Span(
         trace_id=trace_id,
         span_id=span_id,
         parent_span_id=ids.span_id(document.parent_span_id),
         name=document.name,
-        service=_service(document.service, resource),
+        service=document.service.name if document.service else service_of(resource),
         start=parse_timestamp(document.timestamp),
         duration=max(document.duration, 0),
         kind=document.kind.upper() or "UNSPECIFIED",
@@ -342,19 +372,25 @@ def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
     """Return the log entry, or span event, in a document. Raise `msgspec.DecodeError` or ValueError."""
     document = _log_decoder.decode(body)
     attributes = document.attributes or {}
-    resource = document.resource.attributes if document.resource else {}
+    resource = read_resource(bytes(document.resource)) if document.resource else _NO_RESOURCE
     observed = document.observed_timestamp
-    is_span_event = document.event_name is not None and document.body is None and observed is None
+    said = read_body(document.body)
+    if said is None:  # as older collectors have it
+        said = document.body_structured if document.body_text is None else document.body_text
+    is_span_event = document.event_name is not None and said is None and observed is None
     exception = None if is_span_event else take_exception(attributes)
+    time = parse_timestamp(document.timestamp)
+    if observed is not None:
+        observed = time if observed == document.timestamp else parse_timestamp(observed)
     return LogEntry(
         id=document_id,
-        time=parse_timestamp(document.timestamp),
-        observed_time=None if observed is None else parse_timestamp(observed),
-        body=_read_body(document.body),
+        time=time,
+        observed_time=observed,
+        body=said,
         severity_number=document.severity_number,
         severity_text=document.severity_text,
         logger=document.scope.name if document.scope else None,
-        service=_service(document.service, resource),
+        service=document.service.name if document.service else service_of(resource),
         trace_id=ids.trace_id(document.trace_id),
         span_id=ids.span_id(document.span_id),
         trace_flags=document.trace_flags,
@@ -374,24 +410,34 @@ def parse_timestamp(value: str | float) -> int:
     if not isinstance(value, str):
         whole, fraction = divmod(value, 1)  # apart, for a float does not hold this many digits
         return int(whole) * 1_000_000 + round(fraction * 1_000_000)
+    if value[4:5] == "-":
+        return times.parse_iso(value)
     milliseconds, _, nanoseconds = value.partition(".")
     if milliseconds.isdecimal():
         return int(milliseconds) * 1_000_000 + int(nanoseconds or 0)
     return times.parse_iso(value)
 
 
-def _service(service: _Service | None, resource: Attributes) -> str:
-    if service is not None:
-        return service.name
+@lru_cache(1024)
+def read_resource(raw: bytes) -> Attributes:
+    """Return the attributes of a resource, the same object for the many documents that repeat it."""
+    resource = _resource_decoder.decode(raw)
+    return resource.attributes if resource else _NO_RESOURCE
+
+
+def service_of(resource: Attributes) -> str:
+    """Return the service that a resource names; documents name it beside the resource, where their writer could."""
     return str(resource.get("service.name") or "unknown_service")
 
 
-def _read_body(body: _Body | None) -> Any:
+def read_body(body: Body | None) -> Any:
+    """Return what a body holds, None where there is none."""
     if body is None:
         return None
     if body.text is not UNSET:
         return body.text
-    return None if body.structured is UNSET else body.structured
+    structure = body.flattened if body.structured is UNSET else body.structured
+    return None if structure is UNSET else structure
 
 
 def take_exception(attributes: dict[str, Any]) -> ExceptionInfo | None:

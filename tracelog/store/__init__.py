@@ -34,7 +34,7 @@ def public_url(url: str) -> str:
     """Return a store's URL without credentials: to be printed, kept, and compared. Raise ConfigurationError."""
     if url.startswith("sqlite:"):
         return url
-    from tracelog.store.elasticsearch_address import parse_address
+    from tracelog.store.elastic.address import parse_address
 
     return parse_address(url).url.rstrip("/")
 
@@ -52,11 +52,14 @@ def open_store(url: str | None = None, **options: Any) -> Store:
     """Open a store by its URL; nothing is connected before the first question.
 
     `options` are for Elasticsearch: `api_key`, `ca_certs`, `ssl_fingerprint`, `dataset`, `namespace`, each with its
-    `TRACELOG_` variable, `compress` (gzip bodies: fewer bytes for more CPU), or a ready `client`. Raise
-    ConfigurationError for a URL that is no store's.
+    `TRACELOG_` variable, `compress` (gzip bodies: fewer bytes for more CPU), `index` (which indices are read, as
+    patterns by commas; else all whose layout is known), or a ready `client`. Raise ConfigurationError for a URL that is
+    no store's.
     """
     resolved = resolve_url(url)
     if resolved.startswith("sqlite:"):
+        if options.get("index"):
+            raise ConfigurationError(f"{resolved} has no indices (expected http(s)://host:9200 with an index)")
         from tracelog.store.sqlite import SQLiteStore
 
         return SQLiteStore(Path(resolved.removeprefix("sqlite:")))

@@ -19,10 +19,14 @@ from tracelog import ids
 from tracelog.errors import StoreError, TraceNotFoundError
 from tracelog.model import LogEntry, Match, Operation, Span, Trace, TraceSummary, in_call_order
 from tracelog.schema.otel import Document
+from tracelog.store.collecting import collector_paused
 from tracelog.store.query import LogQuery, Place, SpanQuery, Time, log_query, span_query
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+_FEWEST_MEASURED = 20
 
 
 class Refusal(NamedTuple):
@@ -74,6 +78,8 @@ class Store(abc.ABC):
     """How many threads may well write at once where there is much to write."""
     skipped: int = 0
     """How many stored documents could not be read, and were passed over, since the store was opened."""
+    notes: Sequence[str] = ()
+    """What whoever asked has to know of the answers, a sentence each: what had to be done otherwise, or left out."""
 
     @abc.abstractmethod
     def setup(self) -> list[str]:
@@ -183,6 +189,10 @@ class Store(abc.ABC):
 
         Where several traces match, the one with the longest root is returned. Raise TraceNotFoundError.
         """
+        with collector_paused():
+            return self._trace(any_id)
+
+    def _trace(self, any_id: str) -> Trace:
         from tracelog.read.tree import build_trace
 
         whole = ids.trace_id(any_id) if len(any_id.strip()) >= ids.TRACE_ID_LENGTH else None
@@ -229,6 +239,7 @@ class Store(abc.ABC):
                 since=since,
                 until=until,
                 place=place,
+                failed=errors,
             )
             return self._search_spans(query, longest_first=True)
 
@@ -237,7 +248,7 @@ class Store(abc.ABC):
         rows: list[TraceSummary] = []
         seen: set[str] = set()
         while len(rows) < limit:
-            chunk = list(islice(spans, max(limit, 100)))
+            chunk = list(islice(spans, max(limit, _FEWEST_MEASURED)))
             if not chunk:
                 break
             rows += self._summaries(chunk, seen, entries_of_rooted=narrowed, errors=errors)
@@ -262,9 +273,12 @@ class Store(abc.ABC):
     def _longest_root_first(self, matches: list[Match]) -> list[Match]:
         if len(matches) < 2:  # noqa: PLR2004 - nothing to sort
             return matches
-        totals = self._totals({match.trace_id for match in matches})
-        roots = {trace_id: total.root_duration or 0 for trace_id, total in totals.items()}
+        roots = self._root_durations({match.trace_id for match in matches})
         return sorted(matches, key=lambda match: (-roots.get(match.trace_id, 0), match.trace_id))
+
+    def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
+        """Return how long the longest root of each trace is, ns; traces without one may be left out."""
+        return {trace_id: total.root_duration or 0 for trace_id, total in self._totals(trace_ids).items()}
 
     def __enter__(self) -> Self:
         return self

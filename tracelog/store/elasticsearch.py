@@ -1,15 +1,15 @@
 """The store to grow on: an Elasticsearch cluster of version 8 or 9.
 
-The one module that knows the `elasticsearch` client. Questions are built in `elasticsearch_queries`, answers are read
-in `elasticsearch_answers`; between them goes JSON as bytes, so that a document is decoded once, by `schema`.
-Reading covers every dataset in the OpenTelemetry layout, and every namespace unless one was named.
+The one module that knows the `elasticsearch` client; all else is handed a function that sends a request. Reading covers
+every layout in `schema.layouts` whose indices are there (`elastic.sources`). Each is asked in its own words
+(`elastic.queries`), all in one request (`elastic.search`), and decoded once, from bytes, by `schema`.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -20,26 +20,23 @@ import msgspec
 from tracelog import ids
 from tracelog.errors import ConfigurationError, StoreError, StoreRejectedError, StoreUnavailableError
 from tracelog.model import LogEntry, Match, Operation, Span
-from tracelog.schema import otel
 from tracelog.schema.otel import LOGS, TRACES, Destination, Document
-from tracelog.store import elasticsearch_answers as answers
-from tracelog.store import elasticsearch_queries as queries
 from tracelog.store import resolve_destination
 from tracelog.store.base import Store, Totals, TraceContents, WriteResult
-from tracelog.store.elasticsearch_address import Address, is_overheard, parse_address
-from tracelog.store.elasticsearch_answers import Failure, Hit
-from tracelog.store.elasticsearch_search import Searcher
-from tracelog.store.elasticsearch_writing import Writer
+from tracelog.store.elastic import answers, finding, lists, operations, traces
+from tracelog.store.elastic.address import Address, is_overheard, parse_address
+from tracelog.store.elastic.answers import Failure, Hit
+from tracelog.store.elastic.reading import Reader
+from tracelog.store.elastic.search import Searcher
+from tracelog.store.elastic.sources import Sources
+from tracelog.store.elastic.writing import Writer
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
-from tracelog.store.terms import matches_attributes, words_pattern
 
 _logger = logging.getLogger("tracelog")
 _warned: set[str] = set()
 _JSON, _LINES = "application/json", "application/x-ndjson"
-_MOST_TRACES = 1000
 _TIMEOUT_SECONDS = 30
 _Found = TypeVar("_Found")
-_Decoded = TypeVar("_Decoded")
 
 
 class ElasticsearchStore(Store):
@@ -54,6 +51,7 @@ class ElasticsearchStore(Store):
         destination: Destination,
         *,
         namespace: str | None = None,
+        index: str | None = None,
         owns_client: bool = True,
     ) -> None:
         self.url = url
@@ -61,9 +59,12 @@ class ElasticsearchStore(Store):
         self._connect = connect
         self._connected = (os.getpid(), connect())
         self._owns_client = owns_client
-        self._search = Searcher(url, self._request)
+        self.notes: list[str] = []
+        self._unreadable: set[int] = set()
         self._writer = Writer(url, self._request, destination)
-        self._spans, self._logs = (f"{kind}-*.otel-{namespace or '*'}" for kind in (TRACES, LOGS))
+        self._sources = Sources(self._request, self._note, namespace=namespace, index=index)
+        search = Searcher(url, self._request, self._note)
+        self._reader = Reader(search, self._sources, self._note, self._pass_over)
 
     @classmethod
     def open(
@@ -75,12 +76,14 @@ class ElasticsearchStore(Store):
         ssl_fingerprint: str | None = None,
         dataset: str | None = None,
         namespace: str | None = None,
+        index: str | None = None,
         compress: bool = False,
         client: elasticsearch.Elasticsearch | None = None,
     ) -> ElasticsearchStore:
         """Open the store at a URL; what is not given is taken from the `TRACELOG_` variables.
 
-        A ready `client` is used, and not closed, whatever the URL says. Raise ConfigurationError for what cannot work.
+        `index` names what is read, as patterns by commas, instead of all layouts wherever they are. A ready `client` is
+        used, and not closed, whatever the URL says. Raise ConfigurationError for what cannot work.
         """
         address = parse_address(url)
         key = api_key or (None if address.credentials else os.environ.get("TRACELOG_API_KEY"))
@@ -97,7 +100,7 @@ class ElasticsearchStore(Store):
 
         named = namespace or os.environ.get("TRACELOG_NAMESPACE")
         destination = resolve_destination(dataset, namespace)
-        return cls(address.url, connect, destination, namespace=named, owns_client=client is None)
+        return cls(address.url, connect, destination, namespace=named, index=index, owns_client=client is None)
 
     def setup(self) -> list[str]:
         """Put the index templates of the dataset, over those of an earlier version too."""
@@ -111,6 +114,7 @@ class ElasticsearchStore(Store):
         """Make everything that was written to this dataset and namespace visible to searches."""
         streams = ",".join(self.destination.stream(kind).name for kind in (LOGS, TRACES))
         self._request("POST", f"/{quote(streams, safe=',')}/_refresh", ignore_unavailable=True)
+        self._sources.forget()
 
     def close(self) -> None:
         """Close the connections, but not those of a client that was given, nor those of a parent process."""
@@ -126,93 +130,44 @@ class ElasticsearchStore(Store):
         Percentiles are exact where the span at their rank is among the 10,000 shortest or longest of its operation, and
         estimates of the cluster (t-digest) beyond; p50 is exact up to 20,000 spans, p99 up to a million.
         """
-        window = (moment(since), moment(until))
-        groups = list(self._groups(service, *window))
-        asked = [
-            (self._spans, queries.ranked_span(group["key"], *window, rank=rank, count=group["doc_count"], about=about))
-            for group in groups
-            for rank, about in answers.ranks(group)
-        ]
-        spans = [next(iter(answer.hits.hits), None) for answer in self._search.at_once(*asked)]
-        each = len(queries.PERCENTS)
-        rows = [answers.operation(group, spans[each * n : each * (n + 1)]) for n, group in enumerate(groups)]
-        return sorted(rows, key=lambda row: (-row.count, row.service, row.name))
-
-    def _groups(self, service: str | None, since: int | None, until: int | None) -> Iterator[dict[str, Any]]:
-        after: Mapping[str, Any] | None = None
-        while True:
-            answer = self._search.one(self._spans, queries.group_operations(service, since, until, after))
-            page = answer.aggregations.get("operations", {})
-            yield from page.get("buckets", ())
-            after = page.get("after_key")
-            if not after:
-                return
+        return operations.operations(self._reader, service, moment(since), moment(until))
 
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
-        hits = self._search.pages(self._spans, queries.search_spans(query, longest_first=longest_first))
-        found = self._decoded(hits, lambda hit: otel.decode_span(hit.source))
-        kept = ((name, span) for name, span in found if matches_attributes(span.attributes, query.attributes))
-        if longest_first:
-            yield from (span for _, span in kept)
-        else:
-            yield from answers.in_order(kept, lambda span: span.start)
+        read = lists.longest_spans if longest_first else lists.spans
+        yield from read(self._reader, query)
 
     def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
         """Yield log entries by time. Text is looked for in bodies of text and in event names, not in structures."""
-        pattern = words_pattern(query.text) if query.text else None
-        hits = self._search.pages(self._logs, queries.search_logs(query))
-        found = self._decoded(hits, lambda hit: otel.decode_log(hit.source, hit.id))
-        kept = (pair for pair in found if pattern is None or pattern.search(pair[1].message))
-        return answers.in_order(kept, lambda entry: entry.time)
+        yield from lists.logs(self._reader, query)
 
     def _contents(self, trace_id: str) -> TraceContents:
-        spans, logs, linking = self._search.whole(
-            (self._spans, queries.search_trace("trace_id", trace_id)),
-            (self._logs, queries.search_trace("trace_id", trace_id)),
-            (self._spans, queries.search_trace("links.trace_id", trace_id)),
-        )
-        return TraceContents(
-            [span for _, span in self._decoded(spans, lambda hit: otel.decode_span(hit.source))],
-            [entry for _, entry in self._decoded(logs, lambda hit: otel.decode_log(hit.source, hit.id))],
-            [span for _, span in self._decoded(linking, lambda hit: otel.decode_span(hit.source))],
-        )
+        return traces.contents(self._reader, trace_id)
 
     def _totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
-        if not trace_ids:
-            return {}
-        lines = self._search.one(self._logs, queries.count_lines(trace_ids))
-        (spans,) = self._search.whole((self._spans, queries.measure_spans(trace_ids)))
-        return answers.totals(spans, answers.counts(lines))
+        return traces.totals(self._reader, trace_ids)
+
+    def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
+        roots = lists.longest_spans(self._reader, SpanQuery(place="root"), trace_ids)
+        durations: dict[str, int] = {}
+        for root in roots:
+            durations.setdefault(root.trace_id, root.duration)
+        return durations
 
     def _find_ids(self, wanted: ids.Candidates) -> list[Match]:
-        everywhere = f"{self._spans},{self._logs}"
-        for field, value in (("trace_id", wanted.trace_id), ("span_id", wanted.span_id)):
-            if value is None:
-                continue
-            answer = self._search.one(everywhere, queries.count_documents(field, value, _MOST_TRACES))
-            found = answers.counts(answer)
-            if found:
-                return [Match(trace_id, field, value, count) for trace_id, count in found.items()]
-        return []
+        return finding.find_ids(self._reader, wanted)
 
     def _find_value(self, value: str) -> list[Match]:
         """Look for a value in attributes and, where none holds it, in text: in the latest 10,000 documents with it."""
-        everywhere = f"{self._spans},{self._logs}"
-        held = self._search.one(everywhere, queries.find_attribute(value))
-        matches = answers.holders(held, value)
-        if matches:
-            return matches
-        said = self._search.one(self._logs, queries.find_words(value))
-        lines = self._decoded(said.hits.hits, lambda hit: otel.decode_log(hit.source, hit.id))
-        return answers.sayers((line for _, line in lines), value)
+        return finding.find_value(self._reader, value)
 
-    def _decoded(self, hits: Iterable[Hit], decode: Callable[[Hit], _Decoded]) -> Iterator[tuple[str, _Decoded]]:
-        """Yield (document id, what it holds), passing over and counting what cannot be read."""
-        for hit in hits:
-            try:
-                yield hit.id, decode(hit)
-            except (msgspec.MsgspecError, ValueError):
-                self.skipped += 1
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _pass_over(self, hit: Hit) -> None:
+        """Count a document that cannot be read, once however often it is met."""
+        self._unreadable.add(hash((hit.index, hit.id)))
+        self.skipped = len(self._unreadable)
 
     def _request(
         self, method: str, path: str, body: Any = None, *, answer: type[_Found] | None = None, **params: Any
@@ -225,7 +180,7 @@ class ElasticsearchStore(Store):
         given = {name: str(value).lower() if isinstance(value, bool) else value for name, value in params.items()}
         with _translated(self.url):
             response = self._client.perform_request(method, path, params=given, headers=headers, body=sent)
-            return msgspec.json.decode(_raw(response.body), type=answer or Any)  # type: ignore[return-value]
+            return answers.read(_raw(response.body), answer or Any)  # type: ignore[return-value]
 
     @property
     def _client(self) -> elasticsearch.Elasticsearch:

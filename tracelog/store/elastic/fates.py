@@ -8,7 +8,7 @@ import msgspec
 
 from tracelog.store.base import Refusal, WriteResult
 from tracelog.store.bulk import Bulk
-from tracelog.store.elasticsearch_answers import Failure, is_passing
+from tracelog.store.elastic.answers import Failure, is_passing
 
 _CONFLICT = 409
 _USED = "used"

@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 from tracelog.errors import StoreRejectedError
 from tracelog.schema.otel import Destination, Document
-from tracelog.store import elasticsearch_answers as answers
 from tracelog.store.base import Refusal, WriteResult
 from tracelog.store.bulk import Bulk
-from tracelog.store.elasticsearch_answers import Request
-from tracelog.store.elasticsearch_fates import Fates
-from tracelog.store.elasticsearch_templates import templates
+from tracelog.store.elastic import answers
+from tracelog.store.elastic.answers import Request
+from tracelog.store.elastic.fates import Fates
+from tracelog.store.elastic.templates import templates
 
 _NOT_FOUND, _TOO_LARGE = 404, 413
 _LARGEST, _SMALLEST = 5_000_000, 64 * 1024

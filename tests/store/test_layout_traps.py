@@ -1,0 +1,56 @@
+"""What others wrote, read through the command line: under the mapping of its writer, and under none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from foreign import INSTALLED, Cluster, cluster_of
+from layout_traps import TRAPS, Trap
+
+from tracelog.cli import run
+
+Ask = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cluster(elasticsearch_url: str) -> Iterator[Cluster]:
+    with cluster_of(elasticsearch_url) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def ask(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Run a command on the indices of this test."""
+
+    def asked(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        return (run([*arguments, "--store", cluster.url, "--index", cluster.pattern]), *capsys.readouterr())
+
+    return asked
+
+
+def rows_of(trace: Any) -> list[str]:
+    """Draw a trace as the traps do."""
+    rows = []
+    for span in trace["spans"]:
+        indent = "  " * span["depth"]
+        failed = " !" if span["status"]["code"] == "ERROR" else ""
+        rows.append(f"{indent}{span['name']} [{span['service']} {span['kind']}] {span['duration_ms']}{failed}")
+        rows += sorted(f"{indent}  > {link['trace_id']} {link['span_id']}" for link in span["links"])
+        rows += sorted(f"{indent}  * {event['name']}" for event in span["events"])
+        rows += [f"{indent}  - {line['level']} {line['message']}" for line in span["logs"]]
+    return rows + [f"- {line['level']} {line['message']}" for line in trace["logs"]]
+
+
+@pytest.mark.elasticsearch
+@pytest.mark.parametrize("mapping", ["installed", "dynamic"])
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
+def test_documents_of_others_are_read(trap: Trap, mapping: str, cluster: Cluster, ask: Ask) -> None:
+    for index, documents in trap.documents.items():
+        cluster.put(index, documents, INSTALLED[index] if mapping == "installed" else None)
+    code, out, err = ask("show", trap.trace, "--json")
+    assert (code, rows_of(json.loads(out)) if out else err) == (0, trap.rows)
+    assert "passed over" not in err

@@ -1,0 +1,113 @@
+"""Questions to all layouts that exist, asked in one request; what comes back is decoded by its own layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from tracelog.model import LogEntry, Span
+from tracelog.schema.layouts import stream_of
+from tracelog.store.elastic.answers import Answer, Hit
+from tracelog.store.elastic.fields import FieldCapabilities
+from tracelog.store.elastic.queries import Body
+from tracelog.store.elastic.search import Search, Searcher
+from tracelog.store.elastic.sources import LogSource, Source, Sources, SpanSource
+
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+_Result = TypeVar("_Result")
+_Source = TypeVar("_Source", bound=Source)
+
+
+class Question(msgspec.Struct, Generic[_Source], frozen=True):
+    """A search of one source; `about` is for whoever asks to tell several of one source apart."""
+
+    source: _Source
+    body: Body
+    about: Any = None
+
+    @property
+    def search(self) -> Search:
+        """The search as it is sent."""
+        return self.source.index, self.body
+
+
+Build = Callable[[], Sequence[Question[_Source]]]
+"""Builds questions to the sources that there are; called again where others have come since."""
+
+
+class Reader:
+    """Asks and decodes; `pass_over` is told of each document that cannot be read, `note` what a user has to know."""
+
+    def __init__(
+        self, search: Searcher, sources: Sources, note: Callable[[str], None], pass_over: Callable[[Hit], None]
+    ) -> None:
+        self._search = search
+        self._sources = sources
+        self._pass_over = pass_over
+        self.note = note
+
+    @property
+    def span_sources(self) -> Sequence[SpanSource]:
+        """Where spans are."""
+        return self._sources.spans()
+
+    @property
+    def log_sources(self) -> Sequence[LogSource]:
+        """Where log entries are."""
+        return self._sources.logs()
+
+    @property
+    def all_sources(self) -> Sequence[Source]:
+        """Where anything is."""
+        return (*self._sources.spans(), *self._sources.logs())
+
+    def answers(self, build: Build[_Source]) -> list[tuple[Question[_Source], Answer]]:
+        """Return the answer to each question."""
+        return self._ask(build, self._search.at_once)
+
+    def all_hits(
+        self, build: Build[_Source], first_page: int | None = None
+    ) -> list[tuple[Question[_Source], list[Hit]]]:
+        """Return all that each question finds, in any order; `first_page`: how much of it comes at once."""
+        return self._ask(build, lambda searches: self._search.all_hits(searches, first_page))
+
+    def streams(
+        self, build: Build[_Source], first_page: int | None = None
+    ) -> list[tuple[Question[_Source], Iterable[Hit]]]:
+        """Return the same, but each in its order, and as it is asked for."""
+        return self._ask(build, lambda searches: self._search.streams(searches, first_page))
+
+    def every_field(self, source: Source) -> FieldCapabilities:
+        """Return all fields that the indices of a source have."""
+        return self._sources.every_field(source)
+
+    def _ask(
+        self, build: Build[_Source], run: Callable[[Sequence[Search]], Sequence[_Result]]
+    ) -> list[tuple[Question[_Source], _Result]]:
+        """Ask; where nothing is found, look for indices that came since, and ask once more."""
+        questions = build()
+        results = run([question.search for question in questions])
+        if not any(results) and self._sources.have_changed():
+            questions = build()
+            results = run([question.search for question in questions])
+        return list(zip(questions, results, strict=True))
+
+    def spans(self, source: SpanSource, hits: Iterable[Hit]) -> Iterator[Span]:
+        """Yield the spans in documents."""
+        decode = source.documents.decode
+        for hit in hits:
+            try:
+                yield decode(hit.source)
+            except _UNREADABLE:
+                self._pass_over(hit)
+
+    def logs(self, source: LogSource, hits: Iterable[Hit]) -> Iterator[LogEntry]:
+        """Yield the log entries in documents."""
+        decode, unique = source.documents.decode, source.documents.unique_ids
+        for hit in hits:
+            try:
+                yield decode(hit.source, hit.id if unique else f"{stream_of(hit.index)}/{hit.id}")
+            except _UNREADABLE:
+                self._pass_over(hit)

@@ -1,0 +1,171 @@
+"""Searches that return everything: several in one request, and what does not fit into it as of one point in time.
+
+A large read is parted into slices, which are fetched ahead in threads of their own while what came is being read. How
+a request reaches the cluster is the caller's part.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import chain, zip_longest
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from tracelog.errors import StoreError, StoreRejectedError
+from tracelog.store.elastic import answers
+from tracelog.store.elastic.answers import Answer, Answers, Hit, Request
+
+Search = tuple[str, Mapping[str, Any]]
+"""An index pattern, and the body of a search. Its order is by one field of numbers or times, or any."""
+
+Pages = Iterator[list[Hit]]
+
+LARGEST_PAGE = 10_000
+"""How many hits a search may return, and how deep it may start: `index.max_result_window`."""
+
+_AT_ONCE = 100
+_FIRST_PAGE = 1000
+_SLICES = 2
+_KEEP_ALIVE = "5m"
+# A store that was never written to holds nothing, which is no error; one that cannot be read as a whole is one.
+_WHOLE = {"ignore_unavailable": True, "allow_no_indices": True, "allow_partial_search_results": False}
+
+
+class Searcher:
+    """Runs searches on one cluster. One that the cluster rejects is noted, and finds nothing, if others succeed."""
+
+    def __init__(self, url: str, request: Request, note: Callable[[str], None]) -> None:
+        self._url = url
+        self._request = request
+        self._note = note
+
+    def at_once(self, searches: Sequence[Search]) -> list[Answer]:
+        """Run several searches, in as few requests as that takes."""
+        found: list[Answer] = []
+        for start in range(0, len(searches), _AT_ONCE):
+            chunk = searches[start : start + _AT_ONCE]
+            lines = (part for index, body in chunk for part in ({"index": index, **_WHOLE}, body))
+            asked = b"\n".join(msgspec.json.encode(line) for line in lines) + b"\n"
+            found += self._request("POST", "/_msearch", asked, answer=Answers).responses
+        failed = [
+            (search[0], answers.error(self._url, answer.status, answer.error))
+            for search, answer in zip(searches, found, strict=True)
+            if answer.error is not None
+        ]
+        for index, error in failed:
+            if len(failed) == len(found) or not isinstance(error, StoreRejectedError):
+                raise error
+            self._note(f"{index} was passed over: {error}")
+        return found
+
+    def all_hits(self, searches: Sequence[Search], first_page: int | None = None) -> list[list[Hit]]:
+        """Return the hits of several searches in any order: from one request but for those that do not fit into it.
+
+        These are fetched at the same time, and before any is decoded, for that would keep those who fetch waiting.
+        """
+        size = first_page or _FIRST_PAGE
+        found = [first.hits.hits for first in self.at_once([_sized(search, size) for search in searches])]
+        large = [place for place, hits in enumerate(found) if len(hits) >= size]
+        if large:
+            with ThreadPoolExecutor(len(large)) as threads:
+                for place, hits in zip(large, threads.map(lambda at: self._whole(searches[at]), large), strict=True):
+                    found[place] = hits
+        return found
+
+    def _whole(self, search: Search) -> list[Hit]:
+        return list(self._pages(*search, LARGEST_PAGE, _in_turn))
+
+    def streams(self, searches: Sequence[Search], first_page: int | None = None) -> list[Iterable[Hit]]:
+        """Return the hits of several searches, each in its order: the first of all of them from one request."""
+        size = first_page or _FIRST_PAGE
+        firsts = self.at_once([_sized(search, size) for search in searches])
+        return [
+            first.hits.hits if len(first.hits.hits) < size else self._stream(search, first.hits.hits)
+            for search, first in zip(searches, firsts, strict=True)
+        ]
+
+    def _stream(self, search: Search, first: Sequence[Hit]) -> Iterator[Hit]:
+        """Yield what was found, then what is behind it as of now."""
+        yield from first
+        known = {(hit.index, hit.id) for hit in first}
+        for hit in self._pages(*search, _FIRST_PAGE, _merged(search[1]["sort"])):
+            if (hit.index, hit.id) not in known:
+                yield hit
+
+    def _pages(
+        self, index: str, body: Mapping[str, Any], size: int, merge: Callable[..., Iterable[Hit]]
+    ) -> Iterator[Hit]:
+        """Yield all hits of a search as of now, in slices that are fetched at the same time; `size`: of first pages."""
+        with self._point_in_time(index) as point, ThreadPoolExecutor(_SLICES) as threads:
+            slices = [_ahead(threads, self._slice(point, body, size, number)) for number in range(_SLICES)]
+            yield from merge(*slices)
+
+    def _slice(self, point: str, body: Mapping[str, Any], size: int, number: int) -> Pages:
+        """Yield the hits of a slice in pages that grow; `_shard_doc` is different for each."""
+        sort = [order for order in body["sort"] if order != "_doc"]
+        search = {**body, "sort": [*sort, {"_shard_doc": "asc"}], "track_total_hits": False}
+        while True:
+            search |= {"size": size, "pit": {"id": point, "keep_alive": _KEEP_ALIVE}}
+            search["slice"] = {"id": number, "max": _SLICES}
+            answer = self._request("POST", "/_search", search, answer=Answer, allow_partial_search_results=False)
+            yield answer.hits.hits
+            if len(answer.hits.hits) < size:
+                return
+            point, size = answer.pit_id or point, LARGEST_PAGE
+            search["search_after"] = answer.hits.hits[-1].sort
+
+    @contextmanager
+    def _point_in_time(self, index: str) -> Iterator[str]:
+        """Hold the state of an index; it is let go in any case."""
+        path = f"/{quote(index, safe='*,:')}/_pit"
+        opened = self._request("POST", path, answer=_PointInTime, keep_alive=_KEEP_ALIVE, ignore_unavailable=True)
+        try:
+            yield opened.id
+        finally:
+            with suppress(StoreError):  # it expires by itself
+                self._request("DELETE", "/_pit", {"id": opened.id}, answer=dict)
+
+
+class _PointInTime(msgspec.Struct):
+    id: str
+
+
+def _sized(search: Search, size: int) -> Search:
+    return search[0], {**search[1], "size": size, "track_total_hits": False}
+
+
+def _ahead(threads: ThreadPoolExecutor, pages: Pages) -> Pages:
+    """Return pages, of which the next is fetched while one is read, beginning now."""
+
+    def following(coming: Future[list[Hit] | None]) -> Pages:
+        while (page := coming.result()) is not None:
+            coming = threads.submit(next, pages, None)
+            yield page
+
+    return following(threads.submit(next, pages, None))
+
+
+def _in_turn(*slices: Pages) -> Iterator[Hit]:
+    """Yield the hits of slices, a page of each in turn."""
+    for pages in zip_longest(*slices, fillvalue=()):
+        for page in pages:
+            yield from page
+
+
+def _merged(sort: Sequence[Any]) -> Callable[..., Iterable[Hit]]:
+    """Return what puts slices together in the order that each has."""
+    if not isinstance(sort[0], Mapping):
+        return _in_turn
+    ((_, order),) = sort[0].items()
+    descending = order["order"] == "desc"
+
+    def merge(*slices: Pages) -> Iterable[Hit]:
+        hits = (chain.from_iterable(pages) for pages in slices)
+        return heapq.merge(*hits, key=lambda hit: hit.sort[0], reverse=descending)
+
+    return merge
