@@ -31,8 +31,12 @@ class TraceParent(NamedTuple):
 def _normal(value: object, length: int) -> str | None:
     if not isinstance(value, str):
         return None
-    digits = value.strip().lower().removeprefix("0x").replace("-", "")
-    if len(digits) > length or not _HEX.fullmatch(digits) or not digits.strip("0"):
+    digits = value
+    if not _HEX.fullmatch(digits):
+        digits = value.strip().lower().removeprefix("0x").replace("-", "")
+        if not _HEX.fullmatch(digits):
+            return None
+    if len(digits) > length or not digits.strip("0"):
         return None
     return digits.rjust(length, "0")
 

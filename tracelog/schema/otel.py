@@ -40,7 +40,7 @@ class Document(NamedTuple):
     body: bytes
 
 
-class DataStream(msgspec.Struct, frozen=True):
+class DataStream(msgspec.Struct, frozen=True, gc=False):
     """The three parts of a data stream's name, as each document repeats them."""
 
     type: str
@@ -64,32 +64,32 @@ class Destination(NamedTuple):
         return DataStream(kind, f"{self.dataset}.otel", self.namespace)
 
 
-class _Resource(msgspec.Struct, omit_defaults=True):
+class _Resource(msgspec.Struct, omit_defaults=True, gc=False):
     attributes: dict[str, Any] = {}
 
 
-class _Scope(msgspec.Struct, omit_defaults=True):
+class _Scope(msgspec.Struct, omit_defaults=True, gc=False):
     name: str | None = None
     version: str | None = None
 
 
-class _Status(msgspec.Struct, omit_defaults=True):
+class _Status(msgspec.Struct, omit_defaults=True, gc=False):
     code: str | None = None
     message: str | None = None
 
 
-class _Link(msgspec.Struct, omit_defaults=True):
+class _Link(msgspec.Struct, omit_defaults=True, gc=False):
     trace_id: str
     span_id: str
     attributes: dict[str, Any] = {}
 
 
-class _Body(msgspec.Struct, omit_defaults=True):
+class _Body(msgspec.Struct, omit_defaults=True, gc=False):
     text: str | UnsetType = UNSET
     structured: Any = UNSET
 
 
-class _Service(msgspec.Struct):
+class _Service(msgspec.Struct, gc=False):
     name: str
 
 
@@ -101,9 +101,10 @@ class _Http(msgspec.Struct):
     response: _Response
 
 
-class _Span(msgspec.Struct, omit_defaults=True, kw_only=True):
+class _Span(msgspec.Struct, kw_only=True, gc=False):
+    """A span as it is read: what the model has no use for is left out."""
+
     timestamp: str | int | float = field(name="@timestamp")
-    data_stream: DataStream | None = None
     trace_id: str
     span_id: str
     parent_span_id: str | None = None
@@ -114,16 +115,33 @@ class _Span(msgspec.Struct, omit_defaults=True, kw_only=True):
     attributes: dict[str, Any] = {}
     links: list[_Link] | None = None
     status: _Status | None = None
-    resource: _Resource | None = None
+    resource: Raw = Raw()
     scope: _Scope | None = None
     service: _Service | None = None
+
+
+class _WrittenSpan(msgspec.Struct, omit_defaults=True, kw_only=True):
+    timestamp: str = field(name="@timestamp")
+    data_stream: DataStream
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None = None
+    trace_state: str | None = None
+    name: str = ""
+    kind: str = ""
+    duration: int = 0
+    attributes: dict[str, Any] = {}
+    links: list[_Link] | None = None
+    status: _Status | None = None
+    resource: _Resource
+    scope: _Scope | None = None
+    service: _Service
     http: _Http | None = None
 
 
-class _Log(msgspec.Struct, omit_defaults=True, kw_only=True):
+class _Log(msgspec.Struct, kw_only=True, gc=False):
     timestamp: str | int | float = field(name="@timestamp")
     observed_timestamp: str | int | float | None = None
-    data_stream: DataStream | None = None
     trace_id: str | None = None
     span_id: str | None = None
     trace_flags: int | None = None
@@ -132,7 +150,7 @@ class _Log(msgspec.Struct, omit_defaults=True, kw_only=True):
     event_name: str | None = None
     body: _Body | None = None
     attributes: dict[str, Any] | None = None
-    resource: _Resource | None = None
+    resource: Raw = Raw()
     scope: _Scope | None = None
     service: _Service | None = None
 
@@ -156,16 +174,18 @@ class _WrittenLog(msgspec.Struct, omit_defaults=True, kw_only=True):
     service: Raw
 
 
+_NO_RESOURCE: Attributes = {}
 _encoder = msgspec.json.Encoder()
 _span_decoder = msgspec.json.Decoder(_Span)
 _log_decoder = msgspec.json.Decoder(_Log)
+_resource_decoder = msgspec.json.Decoder(_Resource | None)
 
 
 def encode_span(span: Span, destination: Destination = Destination()) -> Document:  # noqa: B008 - a frozen value
     """Return a span as its document; the id says the same for the same span, sent by whom and when ever."""
     scope = _Scope(span.scope, span.scope_version) if span.scope or span.scope_version else None
     failed = span.status != "UNSET" or span.status_message
-    document = _Span(
+    document = _WrittenSpan(
         timestamp=_written(span.start),
         data_stream=destination.stream(TRACES),
         trace_id=span.trace_id,
@@ -316,7 +336,7 @@ def decode_span(body: bytes | msgspec.Raw) -> Span:
     trace_id, span_id = ids.trace_id(document.trace_id), ids.span_id(document.span_id)
     if trace_id is None or span_id is None:
         raise ValueError(f"a span without valid ids: {document.trace_id!r}, {document.span_id!r}")
-    resource = document.resource.attributes if document.resource else {}
+    resource = _read_resource(bytes(document.resource)) if document.resource else _NO_RESOURCE
     status = document.status or _Status()
     return Span(
         trace_id=trace_id,
@@ -342,7 +362,7 @@ def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
     """Return the log entry, or span event, in a document. Raise `msgspec.DecodeError` or ValueError."""
     document = _log_decoder.decode(body)
     attributes = document.attributes or {}
-    resource = document.resource.attributes if document.resource else {}
+    resource = _read_resource(bytes(document.resource)) if document.resource else _NO_RESOURCE
     observed = document.observed_timestamp
     is_span_event = document.event_name is not None and document.body is None and observed is None
     exception = None if is_span_event else take_exception(attributes)
@@ -378,6 +398,13 @@ def parse_timestamp(value: str | float) -> int:
     if milliseconds.isdecimal():
         return int(milliseconds) * 1_000_000 + int(nanoseconds or 0)
     return times.parse_iso(value)
+
+
+@lru_cache(1024)
+def _read_resource(raw: bytes) -> Attributes:
+    """Return the attributes of a resource, the same object for the many documents that repeat it."""
+    resource = _resource_decoder.decode(raw)
+    return resource.attributes if resource else _NO_RESOURCE
 
 
 def _service(service: _Service | None, resource: Attributes) -> str:
