@@ -9,6 +9,7 @@ nothing is ever joined on it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _HEX = re.compile(r"[0-9a-f]+")
@@ -28,9 +29,7 @@ class TraceParent(NamedTuple):
     flags: int
 
 
-def _normal(value: object, length: int) -> str | None:
-    if not isinstance(value, str):
-        return None
+def _normal(value: str, length: int) -> str | None:
     digits = value
     if not _HEX.fullmatch(digits):
         digits = value.strip().lower().removeprefix("0x").replace("-", "")
@@ -41,14 +40,20 @@ def _normal(value: object, length: int) -> str | None:
     return digits.rjust(length, "0")
 
 
+@lru_cache(256)
+def _normal_trace_id(value: str) -> str | None:
+    """Return the trace id that document after document repeats."""
+    return _normal(value, TRACE_ID_LENGTH)
+
+
 def trace_id(value: object) -> str | None:
     """Return a trace id as 32 hex characters, padded on the left, or None where there is no valid one."""
-    return _normal(value, TRACE_ID_LENGTH)
+    return _normal_trace_id(value) if isinstance(value, str) else None
 
 
 def span_id(value: object) -> str | None:
     """Return a span id as 16 hex characters, padded on the left, or None where there is no valid one."""
-    return _normal(value, SPAN_ID_LENGTH)
+    return _normal(value, SPAN_ID_LENGTH) if isinstance(value, str) else None
 
 
 def parse_traceparent(value: str) -> TraceParent | None:

@@ -125,7 +125,7 @@ def test_a_store_of_another_version_is_rejected_for_reading_and_for_writing(tmp_
             with pytest.raises(StoreRejectedError) as caught:
                 attempt()
             assert str(caught.value) == (
-                f"sqlite:{path}: written by another version of tracelog (layout 99, expected 1)"
+                f"sqlite:{path}: written by another version of tracelog (layout 99, expected 2)"
             )
 
 

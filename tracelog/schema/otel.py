@@ -336,14 +336,14 @@ def decode_span(body: bytes | msgspec.Raw) -> Span:
     trace_id, span_id = ids.trace_id(document.trace_id), ids.span_id(document.span_id)
     if trace_id is None or span_id is None:
         raise ValueError(f"a span without valid ids: {document.trace_id!r}, {document.span_id!r}")
-    resource = _read_resource(bytes(document.resource)) if document.resource else _NO_RESOURCE
+    resource = read_resource(bytes(document.resource)) if document.resource else _NO_RESOURCE
     status = document.status or _Status()
     return Span(
         trace_id=trace_id,
         span_id=span_id,
         parent_span_id=ids.span_id(document.parent_span_id),
         name=document.name,
-        service=_service(document.service, resource),
+        service=document.service.name if document.service else service_of(resource),
         start=parse_timestamp(document.timestamp),
         duration=max(document.duration, 0),
         kind=document.kind.upper() or "UNSPECIFIED",
@@ -362,7 +362,7 @@ def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
     """Return the log entry, or span event, in a document. Raise `msgspec.DecodeError` or ValueError."""
     document = _log_decoder.decode(body)
     attributes = document.attributes or {}
-    resource = _read_resource(bytes(document.resource)) if document.resource else _NO_RESOURCE
+    resource = read_resource(bytes(document.resource)) if document.resource else _NO_RESOURCE
     observed = document.observed_timestamp
     is_span_event = document.event_name is not None and document.body is None and observed is None
     exception = None if is_span_event else take_exception(attributes)
@@ -374,7 +374,7 @@ def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
         severity_number=document.severity_number,
         severity_text=document.severity_text,
         logger=document.scope.name if document.scope else None,
-        service=_service(document.service, resource),
+        service=document.service.name if document.service else service_of(resource),
         trace_id=ids.trace_id(document.trace_id),
         span_id=ids.span_id(document.span_id),
         trace_flags=document.trace_flags,
@@ -401,15 +401,14 @@ def parse_timestamp(value: str | float) -> int:
 
 
 @lru_cache(1024)
-def _read_resource(raw: bytes) -> Attributes:
+def read_resource(raw: bytes) -> Attributes:
     """Return the attributes of a resource, the same object for the many documents that repeat it."""
     resource = _resource_decoder.decode(raw)
     return resource.attributes if resource else _NO_RESOURCE
 
 
-def _service(service: _Service | None, resource: Attributes) -> str:
-    if service is not None:
-        return service.name
+def service_of(resource: Attributes) -> str:
+    """Return the service that a resource names; documents name it beside the resource, where their writer could."""
     return str(resource.get("service.name") or "unknown_service")
 
 

@@ -13,7 +13,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet, finalize
@@ -23,17 +22,19 @@ import msgspec
 from tracelog import ids
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
 from tracelog.model import LogEntry, Match, Operation, Span
-from tracelog.read.latency import nearest_rank
 from tracelog.schema import otel
 from tracelog.schema.otel import Document
-from tracelog.store import sqlite_schema
+from tracelog.store import sqlite_operations, sqlite_queries, sqlite_schema
 from tracelog.store.base import Store, Totals, TraceContents, WriteResult
 from tracelog.store.forks import before_fork, no_fork
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
-from tracelog.store.sqlite_writing import chunks, insert_logs, insert_spans, rows_of
-from tracelog.store.terms import matches_attributes, rough_words, values_of, words_pattern
+from tracelog.store.sqlite_queries import IN_ANY_RUN, LOGS, SPANS, Where
+from tracelog.store.sqlite_writing import Rows
+from tracelog.store.terms import matches_attributes, values_of, words_pattern
 
 _BUSY_MS = 30_000
+_VARIABLES = 500
+"""How many parameters a statement gets at most: fewer than any build of SQLite takes."""
 _Decoded = TypeVar("_Decoded")
 _inherited: list[sqlite3.Connection] = []
 """Connections of the parent that a forked child must neither use nor close."""
@@ -83,13 +84,13 @@ class SQLiteStore(Store):
 
     def write(self, documents: Sequence[Document]) -> WriteResult:
         """Store a batch in one transaction."""
+        rows = Rows(documents)
         with no_fork, _translated(self.path):
             connection = self._connect_writer()
-            spans, logs, refused = rows_of(documents)
             with _transaction(connection):
                 sqlite_schema.ensure(connection)
-                stored = insert_spans(connection, spans) + insert_logs(connection, logs)
-        return WriteResult(stored, len(documents) - stored - len(refused), refused)
+                stored = rows.insert(connection)
+        return WriteResult(stored, len(documents) - stored - len(rows.refused), rows.refused)
 
     def refresh(self) -> None:
         """Do nothing: a committed transaction is visible at once."""
@@ -107,89 +108,35 @@ class SQLiteStore(Store):
     def operations(
         self, *, service: str | None = None, since: Time | None = None, until: Time | None = None
     ) -> list[Operation]:
-        """Return the latency of each operation, exactly, from one ordered scan of an index."""
-        where = _Where()
+        """Return the latency of each operation, exactly, from one scan of the spans."""
+        where = Where()
         where.add("service = ?", service)
         where.add("start >= ?", moment(since))
         where.add("start < ?", moment(until))
-        rows = self._select(
-            f"SELECT service, name, kind, duration, status FROM spans {where} ORDER BY service, name, kind, duration",
-            where.values,
-        )
-        grouped = groupby(rows, key=lambda row: row[:3])
-        found = [self._operation(key, [row[3:] for row in group], where) for key, group in grouped]
-        return sorted(found, key=lambda operation: (-operation.count, operation.service, operation.name))
+        rows = self._select(*where.statement("SELECT service, name, kind, status, duration, number FROM spans"))
+        return sqlite_operations.operations(rows, self._trace_of)
 
-    def _operation(self, key: tuple[str, str, str], spans: list[tuple[int, str]], window: _Where) -> Operation:
-        durations = [duration for duration, _ in spans]
-        figures = {f"p{rank}": nearest_rank(durations, rank) for rank in (50, 95, 99)}
-        where = " ".join((f"{window} AND" if window.values else "WHERE", "service = ? AND name = ? AND kind = ?"))
-        examples = {}
-        for figure, duration in figures.items():
-            (trace_id,) = next(
-                self._select(
-                    f"SELECT trace_id FROM spans {where} AND duration = ? LIMIT 1",
-                    (*window.values, *key, duration),
-                )
-            )
-            examples[figure] = trace_id
-        return Operation(
-            service=key[0],
-            name=key[1],
-            kind=key[2],
-            count=len(spans),
-            error_count=sum(status == "ERROR" for _, status in spans),
-            max=durations[-1],
-            examples=examples,
-            **figures,
-        )
+    def _trace_of(self, number: int) -> str:
+        ((trace_id,),) = self._select("SELECT trace_id FROM spans WHERE number = ?", (number,))
+        return str(trace_id)
 
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
-        where = _Where()
-        if query.place == "root":
-            where.literal("root")
-        elif query.place == "entry":
-            where.literal("entry")
-        where.add("service = ?", query.service)
-        where.add("name = ?", query.name)
-        where.add("kind = ?", query.kind)
-        where.add("status = ?", query.status)
-        where.add("duration >= ?", query.min_duration)
-        where.add("duration <= ?", query.max_duration)
-        where.add("start >= ?", query.since)
-        where.add("start < ?", query.until)
-        for key, value in query.attributes.items():
-            for part in (*key.split("."), value):  # a dot may stand in the key or between a map and its key
-                where.add("instr(document, ?)", _json_text(part))
-        order = "duration DESC" if longest_first else "start"
-        rows = self._select(f"SELECT document FROM spans {where} ORDER BY {order}", where.values)
+        rows = self._select(*sqlite_queries.spans(query, longest_first=longest_first))
         for span in self._decoded(otel.decode_span, rows):
             if matches_attributes(span.attributes, query.attributes):
                 yield span
 
     def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
-        where = _Where()
-        where.add("trace_id = ?", query.trace_id)
-        where.add("span_id = ?", query.span_id)
-        where.add("service = ?", query.service)
-        where.add("severity >= ?", query.severity)
-        where.add("time >= ?", query.since)
-        where.add("time < ?", query.until)
+        rows = self._select(*sqlite_queries.logs(query))
         pattern = words_pattern(query.text) if query.text else None
-        if pattern:
-            where.add("may_hold(document, ?)", rough_words(query.text or ""))
-        rows = self._select(f"SELECT document, id FROM logs {where} ORDER BY time", where.values)
         for entry in self._decoded(otel.decode_log, rows):
             if pattern is None or pattern.search(entry.message):
                 yield entry
 
     def _contents(self, trace_id: str) -> TraceContents:
-        spans = self._select("SELECT document FROM spans WHERE trace_id = ? ORDER BY start", (trace_id,))
-        logs = self._select("SELECT document, id FROM logs WHERE trace_id = ? ORDER BY time", (trace_id,))
-        linking = self._select(
-            "SELECT document FROM spans WHERE rowid IN (SELECT span FROM links WHERE trace_id = ?) ORDER BY start",
-            (trace_id,),
-        )
+        spans = self._select(f"{SPANS} WHERE spans.trace_id = ?", (trace_id,))
+        logs = self._select(f"{LOGS} WHERE logs.trace_id = ?", (trace_id,))
+        linking = self._select(f"{SPANS} WHERE number IN (SELECT number FROM links WHERE trace_id = ?)", (trace_id,))
         return TraceContents(
             list(self._decoded(otel.decode_span, spans)),
             list(self._decoded(otel.decode_log, logs)),
@@ -198,7 +145,7 @@ class SQLiteStore(Store):
 
     def _totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
         totals: dict[str, Totals] = {}
-        for chunk, marks in chunks(trace_ids):
+        for chunk, marks in _chunks(trace_ids):
             lines = dict(
                 self._select(
                     f"SELECT trace_id, sum(NOT event) FROM logs WHERE trace_id IN ({marks}) GROUP BY trace_id",
@@ -207,7 +154,8 @@ class SQLiteStore(Store):
             )
             rows = self._select(
                 "SELECT trace_id, count(*), sum(status = 'ERROR'), min(start), max(start + duration),"
-                f" max(CASE WHEN root THEN duration END) FROM spans WHERE trace_id IN ({marks}) GROUP BY trace_id",
+                " max(CASE place WHEN 'root' THEN duration END)"
+                f" FROM spans WHERE trace_id IN ({marks}) GROUP BY trace_id",
                 chunk,
             )
             for trace_id, spans, errors, start, end, root in rows:
@@ -215,27 +163,22 @@ class SQLiteStore(Store):
         return totals
 
     def _find_ids(self, wanted: ids.Candidates) -> list[Match]:
-        for field, column, value in (
-            ("trace_id", "trace_id", wanted.trace_id),
-            ("span_id", "span_id", wanted.span_id),
+        for field, condition, value in (
+            ("trace_id", "trace_id = ?", wanted.trace_id),
+            ("span_id", f"span_id = ? AND {IN_ANY_RUN} AND trace_id != ''", wanted.span_id),
         ):
-            if value is None:
-                continue
             found: Counter[str] = Counter()
-            for table in ("spans", "logs"):
-                rows = self._select(
-                    f"SELECT trace_id, count(*) FROM {table} WHERE {column} = ? AND trace_id IS NOT NULL"
-                    " GROUP BY trace_id",
-                    (value,),
-                )
-                found.update(dict(rows))
+            for table in ("spans", "logs") if value else ():
+                select = f"SELECT trace_id, count(*) FROM {table} WHERE {condition} GROUP BY trace_id"
+                found.update(dict(self._select(select, (value,))))
             if found:
-                return [Match(trace_id, field, value, count) for trace_id, count in found.items()]
+                return [Match(trace_id, field, value or "", count) for trace_id, count in found.items()]
         return []
 
     def _find_value(self, value: str) -> list[Match]:
         rows = self._select(
-            "SELECT trace_id, key, sum(count) FROM id_terms WHERE value = ? GROUP BY trace_id, key", (value,)
+            "SELECT trace_id, key, sum(count) FROM id_terms WHERE run IN runs AND value = ? GROUP BY trace_id, key",
+            (value,),
         )
         matches = [Match(trace_id, key, value, count) for trace_id, key, count in rows]
         return _one_per_trace(matches or self._scan(value))
@@ -245,15 +188,12 @@ class SQLiteStore(Store):
         held: Counter[tuple[str, str]] = Counter()
         said: Counter[tuple[str, str]] = Counter()
         pattern = words_pattern(value)
-        spans = self._select("SELECT document FROM spans WHERE instr(document, ?)", (_json_text(value),))
-        for span in self._decoded(otel.decode_span, spans):
+        holds, whole = sqlite_queries.holds([sqlite_queries.json_text(value)])
+        says, words = sqlite_queries.says(value)
+        for span in self._decoded(otel.decode_span, self._select(f"{SPANS} WHERE {holds}", (whole,))):
             held.update((span.trace_id, key) for key, text in set(values_of(span.attributes)) if text == value)
-        logs = self._select(
-            "SELECT document, id FROM logs WHERE trace_id IS NOT NULL"
-            " AND (may_hold(document, ?) OR instr(document, ?))",
-            (rough_words(value), _json_text(value)),
-        )
-        for entry in self._decoded(otel.decode_log, logs):
+        rows = self._select(f"{LOGS} WHERE logs.trace_id != '' AND ({holds} OR {says})", (whole, words))
+        for entry in self._decoded(otel.decode_log, rows):
             trace_id = entry.trace_id or ""
             held.update((trace_id, key) for key, text in set(values_of(entry.attributes)) if text == value)
             if pattern.search(entry.message):
@@ -300,26 +240,9 @@ class SQLiteStore(Store):
             connection = sqlite_schema.connect(self.path, create=False, busy_ms=_BUSY_MS)
             self._local.connection = connection
             self._connections.append(connection)
+            if sqlite_schema.is_old(connection):
+                self.setup()
         return connection
-
-
-class _Where:
-    """A WHERE clause under construction: conditions and the values they are bound to."""
-
-    def __init__(self) -> None:
-        self.conditions: list[str] = []
-        self.values: list[Any] = []
-
-    def literal(self, condition: str) -> None:
-        self.conditions.append(condition)
-
-    def add(self, condition: str, value: Any) -> None:
-        if value is not None:
-            self.conditions.append(condition)
-            self.values.append(value)
-
-    def __str__(self) -> str:
-        return "WHERE " + " AND ".join(self.conditions) if self.conditions else ""
 
 
 @contextmanager
@@ -344,9 +267,12 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _json_text(value: str) -> str:
-    """Return a text as it stands within the quotes of a stored document."""
-    return msgspec.json.encode(value.encode(errors="replace").decode())[1:-1].decode()
+def _chunks(values: Collection[str]) -> Iterator[tuple[list[str], str]]:
+    """Yield values in runs that SQLite takes as parameters, each with its question marks."""
+    everything = list(values)
+    for start in range(0, len(everything), _VARIABLES):
+        chunk = everything[start : start + _VARIABLES]
+        yield chunk, ",".join("?" * len(chunk))
 
 
 def _one_per_trace(matches: list[Match]) -> list[Match]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from tracelog.store.query import attribute_text
@@ -19,6 +20,7 @@ LONGEST = 256
 """Values longer than this, in characters, are not indexed: nobody pastes them."""
 
 
+@lru_cache(4096)
 def names_an_id(key: str) -> bool:
     """Say whether an attribute's name promises an identifier: `order.id`, `request_id`, `customerId`."""
     return bool(_ID_NAME.search(key))
@@ -39,7 +41,12 @@ def values_of(attributes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple
 
 def id_terms(attributes: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Return the (key, value) pairs that the index of ids holds for a document."""
-    return {(key, value) for key, value in values_of(attributes) if names_an_id(key) and 0 < len(value) <= LONGEST}
+    found: set[tuple[str, str]] = set()
+    for key, held in attributes.items():
+        nested = isinstance(held, dict | list)
+        if nested or names_an_id(key):
+            found.update(values_of({key: held}))
+    return {(key, value) for key, value in found if names_an_id(key) and 0 < len(value) <= LONGEST}
 
 
 def matches_attributes(attributes: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
@@ -59,17 +66,3 @@ def words_pattern(text: str) -> re.Pattern[str]:
     """Return a pattern that finds the words of a text in sequence, whatever stands between; without words, nothing."""
     escaped = [re.escape(word) for word in words(text)]
     return re.compile(r"(?<!\w)" + r"\W+".join(escaped) + r"(?!\w)" if escaped else _NEVER, re.IGNORECASE)
-
-
-def rough_words(text: str) -> str:
-    """Return the words of a text, case folded, one a line: what `may_hold` looks for."""
-    return "\n".join(word.casefold() for word in words(text))
-
-
-def may_hold(document: str, rough: str) -> bool:
-    """Say whether raw JSON has each of the words somewhere; `words_pattern` then decides. Without words, never.
-
-    Order and boundaries say nothing in JSON, where an escape may stand right before a word.
-    """
-    folded = document.casefold()
-    return bool(rough) and all(word in folded for word in rough.split("\n"))

@@ -1,0 +1,115 @@
+"""Questions -> statements of the embedded store, each with the values that it is bound to.
+
+What users typed is always a bound value. Where the columns do not decide, a statement picks by the document's raw
+text, roughly, and whoever reads the documents decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tracelog.store.query import LogQuery, SpanQuery
+from tracelog.store.terms import words
+
+SPANS = "SELECT document FROM spans CROSS JOIN documents USING (number)"
+LOGS = "SELECT document, id FROM logs CROSS JOIN documents USING (number)"
+"""What is decoded; the conditions are decided first, then the documents are read."""
+IN_ANY_RUN = "number >> 14 IN runs"
+"""The condition by which the indexes that are kept by runs are used."""
+_LONGEST_PATTERN = 1000
+"""More characters of a pattern than this pick nothing that fewer would not."""
+_WILD = re.compile(r"[\\%_]")
+
+
+class Statement(NamedTuple):
+    """A statement and the values that are bound to it."""
+
+    text: str
+    values: tuple[Any, ...] = ()
+
+
+class Where:
+    """A WHERE clause under construction: conditions and the values they are bound to."""
+
+    def __init__(self) -> None:
+        self._conditions: list[str] = []
+        self._values: list[Any] = []
+
+    def add(self, condition: str, *values: Any) -> None:
+        """Add a condition, unless the value that it is for is None."""
+        if None not in values:
+            self._conditions.append(condition)
+            self._values += values
+
+    def statement(self, select: str, order: str = "") -> Statement:
+        """Return a statement with this clause between its ends."""
+        where = f"WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
+        return Statement(f"{select} {where} {order}", tuple(self._values))
+
+
+def spans(query: SpanQuery, *, longest_first: bool) -> Statement:
+    """Pick the documents of spans, roughly where attributes are asked for."""
+    where = Where()
+    where.add("place = ?", None if query.place == "any" else query.place)
+    where.add("service = ?", query.service)
+    where.add("name = ?", query.name)
+    where.add("kind = ?", query.kind)
+    where.add("status = ?", query.status)
+    where.add("duration >= ?", query.min_duration)
+    where.add("duration <= ?", query.max_duration)
+    where.add("start >= ?", query.since)
+    where.add("start < ?", query.until)
+    for key, value in query.attributes.items():  # a dot may stand in the key or between a map and its key
+        where.add(*holds(map(json_text, (*key.split("."), value))))
+    order = "ORDER BY duration DESC" if longest_first else "ORDER BY start"
+    return where.statement(SPANS, order)
+
+
+def logs(query: LogQuery) -> Statement:
+    """Pick the documents and ids of log entries, roughly where a text is asked for."""
+    where = Where()
+    where.add("trace_id = ?", query.trace_id)
+    where.add("span_id = ?", query.span_id)
+    if query.span_id and not query.trace_id:
+        where.add(IN_ANY_RUN)
+    where.add("service = ?", query.service)
+    where.add("severity >= ?", query.severity)
+    where.add("time >= ?", query.since)
+    where.add("time < ?", query.until)
+    if query.text:
+        where.add(*says(query.text))
+    return where.statement(LOGS, "ORDER BY time")
+
+
+def says(text: str) -> tuple[str, str]:
+    """Pick documents that have the words of a text in sequence, whatever stands between; without words, none."""
+    found = words(text)
+    return holds(found) if found else ("0 AND ?", "")
+
+
+def holds(parts: Iterable[str]) -> tuple[str, str]:
+    """Pick documents that have parts in sequence, in any case, as they stand in JSON.
+
+    SQLite knows the two cases of ASCII letters alone: for others that have cases, any character does.
+    """
+    pattern = "%".join(_roughly(part) for part in parts)
+    return "document LIKE ? ESCAPE '\\'", f"%{pattern}%"
+
+
+def json_text(value: str) -> str:
+    """Return a text as it stands within the quotes of a stored document."""
+    return msgspec.json.encode(value.encode(errors="replace").decode())[1:-1].decode()
+
+
+def _roughly(part: str) -> str:
+    kept = part[:_LONGEST_PATTERN]
+    return _WILD.sub(r"\\\g<0>", kept) if kept.isascii() else "".join(map(_roughly_one, kept))
+
+
+def _roughly_one(character: str) -> str:
+    has_cases = not character.isascii() and character.lower() != character.upper()
+    return "_" if has_cases else _WILD.sub(r"\\\g<0>", character)
