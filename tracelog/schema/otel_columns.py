@@ -109,7 +109,7 @@ def read_span(body: bytes) -> SpanColumns:
         ((document.status and document.status.code) or "UNSET").upper(),
         parse_timestamp(document.timestamp),
         max(document.duration, 0),
-        ids.span_id(document.parent_span_id) is None,
+        document.parent_span_id is None or ids.span_id(document.parent_span_id) is None,
         document.attributes,
         frozenset(link.trace_id for link in document.links) if document.links else _NO_TRACES,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from tracelog.schema import otel
+from tracelog.schema import otel, times
 from tracelog.schema.otel import Document
 from tracelog.schema.otel_columns import read_log, read_span
 from tracelog.store.base import Refusal
@@ -20,7 +20,7 @@ _INSERT_SPANS = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON C
 _INSERT_LOGS = "INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, id) DO NOTHING"
 _INSERT_TERMS = "INSERT INTO id_terms VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
 
-_Row = tuple[Any, ...]
+_Row = list[Any]
 
 
 class Rows:
@@ -32,8 +32,8 @@ class Rows:
         self._documents: list[_Row] = []
         self._spans: list[_Row] = []
         self._logs: list[_Row] = []
-        self._links: list[tuple[int, str]] = []
-        self._terms: list[tuple[int, str, set[tuple[str, str]]]] = []
+        self._links: list[_Row] = []
+        self._terms: list[tuple[int, str, list[tuple[str, str]]]] = []
         for position, document in enumerate(documents):
             add = self._add_span if document.stream == otel.TRACES else self._add_log
             try:
@@ -42,7 +42,7 @@ class Rows:
             except (msgspec.MsgspecError, ValueError) as error:
                 self.refused.append(Refusal(document, str(error)))
             else:
-                self._documents.append((position, text))
+                self._documents.append([position, text])
 
     def insert(self, connection: sqlite3.Connection) -> int:
         """Insert what the store does not hold, within the transaction that is open; return how many documents."""
@@ -61,8 +61,8 @@ class Rows:
         """Insert the documents of the spans and lines that were inserted, with their links and id terms."""
         documents = (row for row in _numbered(self._documents, first) if row[0] in fresh)
         connection.executemany("INSERT INTO documents VALUES (?, ?)", documents)
-        links = [(trace_id, first + position) for position, trace_id in self._links if first + position in fresh]
-        connection.executemany("INSERT INTO links VALUES (?, ?)", links)
+        links = (row for row in _numbered(self._links, first) if row[0] in fresh)
+        connection.executemany("INSERT INTO links (number, trace_id) VALUES (?, ?)", links)
         terms: Counter[tuple[str, str, str]] = Counter()
         for position, trace_id, held in self._terms:
             if first + position in fresh:
@@ -74,17 +74,17 @@ class Rows:
         span = read_span(document.body)
         place = "root" if span.is_root else "entry" if span.kind in ENTRY_KINDS else None
         self._spans.append(
-            (position, document.id, span.trace_id, span.span_id, span.service, span.name, span.kind, span.status,
-             _integer(span.start), _integer(span.duration), place)
+            [position, document.id, span.trace_id, span.span_id, span.service, span.name, span.kind, span.status,
+             _integer(span.start), _integer(span.duration), place]
         )  # fmt: skip
-        self._links += ((position, trace_id) for trace_id in span.linked)
+        self._links += ([position, trace_id] for trace_id in span.linked)
         self._add_terms(position, span.trace_id, span.attributes)
 
     def _add_log(self, position: int, document: Document) -> None:
         line = read_log(document.body)
         self._logs.append(
-            (position, document.id, line.trace_id or "", line.span_id, line.service, _integer(line.time),
-             line.severity and _integer(line.severity), line.is_span_event)
+            [position, document.id, line.trace_id or "", line.span_id, line.service, _integer(line.time),
+             line.severity and _integer(line.severity), line.is_span_event]
         )  # fmt: skip
         if line.trace_id:
             self._add_terms(position, line.trace_id, line.attributes)
@@ -95,8 +95,11 @@ class Rows:
             self._terms.append((position, trace_id, held))
 
 
-def _numbered(rows: Iterable[_Row], first: int) -> Iterable[_Row]:
-    return ((first + position, *rest) for position, *rest in rows)
+def _numbered(rows: Iterable[_Row], first: int) -> Iterator[_Row]:
+    """Yield rows, which are inserted once, with their positions made numbers."""
+    for row in rows:
+        row[0] += first
+        yield row
 
 
 def _since(connection: sqlite3.Connection, first: int) -> set[int]:
@@ -110,4 +113,4 @@ def _since(connection: sqlite3.Connection, first: int) -> set[int]:
 
 def _integer(value: int) -> int:
     """Keep a number within SQLite's 64 bits."""
-    return min(max(value, -(2**63)), 2**63 - 1)
+    return value if -times.LATEST <= value < times.LATEST else min(max(value, -times.LATEST), times.LATEST - 1)

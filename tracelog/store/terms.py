@@ -16,14 +16,18 @@ from tracelog.store.query import attribute_text
 _ID_NAME = re.compile(r"(?:^|[._-])(?:ids?|uuid|guid|key|number|reference)$|[a-z](?:Ids?|ID|Uuid|UUID)$", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _NEVER = "(?!)"
+_NESTED = (dict, list)
 LONGEST = 256
 """Values longer than this, in characters, are not indexed: nobody pastes them."""
 
 
 @lru_cache(4096)
 def names_an_id(key: str) -> bool:
-    """Say whether an attribute's name promises an identifier: `order.id`, `request_id`, `customerId`."""
-    return bool(_ID_NAME.search(key))
+    """Say whether an attribute's name promises an identifier: `order.id`, `request_id`, `customerId`.
+
+    `code.line.number`, which every record has, does not.
+    """
+    return bool(_ID_NAME.search(key)) and not key.startswith("code.")
 
 
 def values_of(attributes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -39,14 +43,13 @@ def values_of(attributes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple
             yield key, attribute_text(value)
 
 
-def id_terms(attributes: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Return the (key, value) pairs that the index of ids holds for a document."""
-    found: set[tuple[str, str]] = set()
-    for key, held in attributes.items():
-        nested = isinstance(held, dict | list)
-        if nested or names_an_id(key):
-            found.update(values_of({key: held}))
-    return {(key, value) for key, value in found if names_an_id(key) and 0 < len(value) <= LONGEST}
+def id_terms(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the (key, value) pairs, each once, that the index of ids holds for a document."""
+    promising = {key: value for key, value in attributes.items() if type(value) in _NESTED or names_an_id(key)}
+    if not promising:
+        return []
+    pairs = dict.fromkeys(values_of(promising))
+    return [(key, value) for key, value in pairs if names_an_id(key) and 0 < len(value) <= LONGEST]
 
 
 def matches_attributes(attributes: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
