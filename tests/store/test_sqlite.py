@@ -10,9 +10,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from documents import keep, make_line, make_span
+from documents import MS, keep, make_line, make_span, span_id, trace_id
 
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
+from tracelog.model import LogEntry, Span, SpanLink
 from tracelog.schema import otel
 from tracelog.store import open_store
 from tracelog.store.base import WriteResult
@@ -127,6 +128,113 @@ def test_a_store_of_another_version_is_rejected_for_reading_and_for_writing(tmp_
             assert str(caught.value) == (
                 f"sqlite:{path}: written by another version of tracelog (layout 99, expected 2)"
             )
+
+
+FIRST_LAYOUT = """
+CREATE TABLE spans (
+    id TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT NOT NULL,
+    service TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL,
+    start INTEGER NOT NULL, duration INTEGER NOT NULL,
+    root INTEGER NOT NULL, entry INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE UNIQUE INDEX spans_id ON spans (id);
+CREATE INDEX spans_start ON spans (start);
+CREATE TABLE logs (
+    id TEXT NOT NULL, trace_id TEXT, span_id TEXT, service TEXT NOT NULL,
+    time INTEGER NOT NULL, severity INTEGER, event INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE UNIQUE INDEX logs_id ON logs (id);
+CREATE TABLE links (trace_id TEXT NOT NULL, span INTEGER NOT NULL);
+CREATE INDEX links_trace ON links (trace_id, span);
+CREATE TABLE id_terms (
+    value TEXT NOT NULL, key TEXT NOT NULL, trace_id TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (value, key, trace_id)) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+
+
+def write_first_layout(path: Path, spans: list[Span], lines: list[LogEntry]) -> None:
+    """Write a file as the first layout had it."""
+    connection = sqlite3.connect(path)
+    connection.executescript(FIRST_LAYOUT)
+    for span in spans:
+        root = span.parent_span_id is None
+        place = (root, not root and span.kind == "SERVER")
+        document = otel.encode_span(span)
+        columns = (span.trace_id, span.span_id, span.service, span.name, span.kind, span.status)
+        row = (document.id, *columns, span.start, span.duration, *place, document.body.decode())
+        inserted = connection.execute(f"INSERT INTO spans VALUES ({', '.join('?' * len(row))})", row)
+        connection.executemany(
+            "INSERT INTO links VALUES (?, ?)", ((link.trace_id, inserted.lastrowid) for link in span.links)
+        )
+    for line in lines:
+        document = otel.encode_log(line)
+        columns = (line.trace_id or "", line.span_id or "", line.service)
+        row = (line.id, *(text or None for text in columns), line.time, line.severity_number, False)
+        connection.execute("INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, document.body.decode()))
+    connection.execute("INSERT INTO id_terms VALUES ('A-1', 'order.id', ?, 1)", (spans[0].trace_id,))
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_a_file_of_the_first_layout_answers_as_one_of_today_does(first: str, tmp_path: Path) -> None:
+    spans = [
+        make_span(1, ms=90, kind="SERVER", attributes={"order.id": "A-1"}),
+        make_span(2, parent=1, at=MS, kind="SERVER", status="ERROR", service="cart"),
+        make_span(3, trace=2, at=2 * MS, links=(SpanLink(trace_id(1), span_id(2)),)),
+    ]
+    lines = [make_line(1, "paid", span=1), make_line(2, "tick", trace=None, at=1), make_line(3, "odd", span=2, at=2)]
+    write_first_layout(tmp_path / "old.db", spans, lines)
+    with open_store(f"sqlite:{tmp_path}/old.db") as old, open_store(f"sqlite:{tmp_path}/new.db") as new:
+        keep(new, *spans, *lines)
+        if first == "write":
+            again = [*otel.encode_spans(spans), *map(otel.encode_log, lines)]
+            assert old.write(again) == WriteResult(0, 6, [])
+        answers = [
+            (
+                list(store.spans()), list(store.logs()), store.trace(trace_id(1)), store.slowest(),
+                store.slowest(errors=True), store.operations(), store.find("A-1"), store.find(span_id(2)),
+                list(store.logs(span_id=span_id(2))),
+            )
+            for store in (old, new)
+        ]  # fmt: skip
+        assert answers[0] == answers[1]
+        keep(old, make_line(4, "after", at=9))
+        assert [line.body for line in old.logs()] == ["paid", "tick", "odd", "after"]
+        assert [line.body for line in open_store(old.url).logs()] == ["paid", "tick", "odd", "after"]
+
+
+def test_what_is_kept_by_runs_is_found_in_each_of_them(tmp_path: Path) -> None:
+    with open_store(f"sqlite:{tmp_path}/runs.db") as store:
+        for number in range(1, 5):
+            span = make_span(7, trace=number, attributes={"order.id": "A-1"})
+            keep(store, span, make_line(number, "a", trace=number, span=7))
+            connection = sqlite3.connect(tmp_path / "runs.db")
+            with connection:
+                connection.execute("INSERT INTO documents VALUES (?, '')", (number * 2**15,))
+            connection.close()
+        assert {(match.trace_id, match.count) for match in store.find("A-1")} == {(trace_id(n), 1) for n in range(1, 5)}
+        assert {(match.trace_id, match.count) for match in store.find(span_id(7))} == {
+            (trace_id(n), 2) for n in range(1, 5)
+        }
+        assert len(list(store.logs(span_id=span_id(7)))) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        ("größe", "GRÖSSE: GRÖßE 42"),
+        ("привет мир", "ПРИВЕТ, мир!"),
+        ("注文", "新しい 注文 です"),
+        ("100_%", "it is 100_ % sure"),
+        ('back\\slash "quoted"', 'a back\\slash\n\t"Quoted"'),
+        ("x" * 3000, "X" * 3000),
+    ],
+)
+def test_words_are_found_in_any_case_whatever_stands_between(text: str, body: str, tmp_path: Path) -> None:
+    with open_store(f"sqlite:{tmp_path}/words.db") as store:
+        keep(store, make_line(1, body), make_line(2, "something else"))
+        assert [line.body for line in store.logs(text=text)] == [body]
+        assert [match.field for match in store.find(text)] == ["message"]
 
 
 def test_a_folder_that_does_not_exist_is_unavailable(tmp_path: Path) -> None:

@@ -229,6 +229,7 @@ class Store(abc.ABC):
                 since=since,
                 until=until,
                 place=place,
+                failed=errors,
             )
             return self._search_spans(query, longest_first=True)
 
@@ -262,9 +263,12 @@ class Store(abc.ABC):
     def _longest_root_first(self, matches: list[Match]) -> list[Match]:
         if len(matches) < 2:  # noqa: PLR2004 - nothing to sort
             return matches
-        totals = self._totals({match.trace_id for match in matches})
-        roots = {trace_id: total.root_duration or 0 for trace_id, total in totals.items()}
+        roots = self._root_durations({match.trace_id for match in matches})
         return sorted(matches, key=lambda match: (-roots.get(match.trace_id, 0), match.trace_id))
+
+    def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
+        """Return how long the longest root of each trace is, ns; traces without one may be left out."""
+        return {trace_id: total.root_duration or 0 for trace_id, total in self._totals(trace_ids).items()}
 
     def __enter__(self) -> Self:
         return self

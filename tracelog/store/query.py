@@ -32,7 +32,10 @@ _UNITS = {"ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 
 
 
 class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which spans are wanted; None, or empty, means any."""
+    """Which spans are wanted; None, or empty, means any.
+
+    `failed` is a hint: of other traces than those in which a span has the status ERROR, none is wanted.
+    """
 
     service: str | None = None
     name: str | None = None
@@ -44,6 +47,7 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
     attributes: Mapping[str, str] = {}
     place: Place = "any"
+    failed: bool = False
 
 
 class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +96,7 @@ def span_query(
     until: Time | None = None,
     attributes: Mapping[str, Any] | None = None,
     place: Place = "any",
+    failed: bool = False,
 ) -> SpanQuery:
     """Build a `SpanQuery` from what a user says; durations in ns. Raise ConfigurationError as above."""
     return SpanQuery(
@@ -105,6 +110,7 @@ def span_query(
         until=moment(until),
         attributes={key: attribute_text(value) for key, value in (attributes or {}).items()},
         place=place,
+        failed=failed,
     )
 
 

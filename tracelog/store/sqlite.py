@@ -30,7 +30,7 @@ from tracelog.store.forks import before_fork, no_fork
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
 from tracelog.store.sqlite_queries import IN_ANY_RUN, LOGS, SPANS, Where
 from tracelog.store.sqlite_writing import Rows
-from tracelog.store.terms import matches_attributes, values_of, words_pattern
+from tracelog.store.terms import keys_of, matches_attributes, words_pattern
 
 _BUSY_MS = 30_000
 _VARIABLES = 500
@@ -188,17 +188,21 @@ class SQLiteStore(Store):
         held: Counter[tuple[str, str]] = Counter()
         said: Counter[tuple[str, str]] = Counter()
         pattern = words_pattern(value)
-        holds, whole = sqlite_queries.holds([sqlite_queries.json_text(value)])
-        says, words = sqlite_queries.says(value)
-        for span in self._decoded(otel.decode_span, self._select(f"{SPANS} WHERE {holds}", (whole,))):
-            held.update((span.trace_id, key) for key, text in set(values_of(span.attributes)) if text == value)
-        rows = self._select(f"{LOGS} WHERE logs.trace_id != '' AND ({holds} OR {says})", (whole, words))
-        for entry in self._decoded(otel.decode_log, rows):
+        for span in self._decoded(otel.decode_span, self._select(*sqlite_queries.spans_with(value))):
+            held.update((span.trace_id, key) for key in keys_of(value, span.attributes))
+        for entry in self._decoded(otel.decode_log, self._select(*sqlite_queries.logs_with(value))):
             trace_id = entry.trace_id or ""
-            held.update((trace_id, key) for key, text in set(values_of(entry.attributes)) if text == value)
+            held.update((trace_id, key) for key in keys_of(value, entry.attributes))
             if pattern.search(entry.message):
                 said[trace_id, "message"] += 1
         return [Match(trace_id, field, value, count) for (trace_id, field), count in (held or said).items()]
+
+    def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
+        durations: dict[str, int] = {}
+        for chunk, marks in _chunks(trace_ids):
+            select = f"SELECT trace_id, max(duration) FROM spans WHERE +place = 'root' AND trace_id IN ({marks})"
+            durations.update(dict(self._select(f"{select} GROUP BY trace_id", chunk)))
+        return durations
 
     def _decoded(self, decode: Callable[..., _Decoded], rows: Iterable[Sequence[Any]]) -> Iterator[_Decoded]:
         for row in rows:

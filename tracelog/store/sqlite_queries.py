@@ -20,6 +20,7 @@ LOGS = "SELECT document, id FROM logs CROSS JOIN documents USING (number)"
 """What is decoded; the conditions are decided first, then the documents are read."""
 IN_ANY_RUN = "number >> 14 IN runs"
 """The condition by which the indexes that are kept by runs are used."""
+_FAILED = "EXISTS (SELECT 1 FROM spans AS failed WHERE failed.trace_id = spans.trace_id AND failed.status = 'ERROR')"
 _LONGEST_PATTERN = 1000
 """More characters of a pattern than this pick nothing that fewer would not."""
 _WILD = re.compile(r"[\\%_]")
@@ -63,8 +64,10 @@ def spans(query: SpanQuery, *, longest_first: bool) -> Statement:
     where.add("duration <= ?", query.max_duration)
     where.add("start >= ?", query.since)
     where.add("start < ?", query.until)
+    if query.failed:
+        where.add(_FAILED)
     for key, value in query.attributes.items():  # a dot may stand in the key or between a map and its key
-        where.add(*holds(map(json_text, (*key.split("."), value))))
+        where.add(*_holds(map(_json_text, (*key.split("."), value))))
     order = "ORDER BY duration DESC" if longest_first else "ORDER BY start"
     return where.statement(SPANS, order)
 
@@ -81,17 +84,27 @@ def logs(query: LogQuery) -> Statement:
     where.add("time >= ?", query.since)
     where.add("time < ?", query.until)
     if query.text:
-        where.add(*says(query.text))
+        said = words(query.text)
+        where.add(*(_holds(said) if said else ("0",)))
     return where.statement(LOGS, "ORDER BY time")
 
 
-def says(text: str) -> tuple[str, str]:
-    """Pick documents that have the words of a text in sequence, whatever stands between; without words, none."""
-    found = words(text)
-    return holds(found) if found else ("0 AND ?", "")
+def spans_with(value: str) -> Statement:
+    """Pick the documents of spans that may hold a value in an attribute."""
+    where = Where()
+    where.add(*_holds([_json_text(value)]))
+    return where.statement(SPANS)
 
 
-def holds(parts: Iterable[str]) -> tuple[str, str]:
+def logs_with(value: str) -> Statement:
+    """Pick the documents and ids of the lines of traces that may hold a value in an attribute, or say it."""
+    where = Where()
+    where.add("trace_id != ''")
+    where.add(*_holds(words(value) or [_json_text(value)]))
+    return where.statement(LOGS)
+
+
+def _holds(parts: Iterable[str]) -> tuple[str, str]:
     """Pick documents that have parts in sequence, in any case, as they stand in JSON.
 
     SQLite knows the two cases of ASCII letters alone: for others that have cases, any character does.
@@ -100,7 +113,7 @@ def holds(parts: Iterable[str]) -> tuple[str, str]:
     return "document LIKE ? ESCAPE '\\'", f"%{pattern}%"
 
 
-def json_text(value: str) -> str:
+def _json_text(value: str) -> str:
     """Return a text as it stands within the quotes of a stored document."""
     return msgspec.json.encode(value.encode(errors="replace").decode())[1:-1].decode()
 

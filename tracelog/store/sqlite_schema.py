@@ -29,6 +29,7 @@ CREATE UNIQUE INDEX spans_identity ON spans (trace_id, id);
 CREATE INDEX spans_of_run ON spans (number >> 14, span_id);
 CREATE INDEX spans_start ON spans (start);
 CREATE INDEX spans_place ON spans (place, duration) WHERE place IS NOT NULL;
+CREATE INDEX spans_failed ON spans (trace_id) WHERE status = 'ERROR';
 
 CREATE TABLE logs (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT, service TEXT NOT NULL,

@@ -52,6 +52,11 @@ def id_terms(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(key, value) for key, value in pairs if names_an_id(key) and 0 < len(value) <= LONGEST]
 
 
+def keys_of(value: str, attributes: Mapping[str, Any]) -> set[str]:
+    """Return the keys, dotted, under which attributes hold a value, compared as text."""
+    return {key for key, text in values_of(attributes) if text == value}
+
+
 def matches_attributes(attributes: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
     """Say whether attributes hold every wanted key with the wanted value, compared as text."""
     if not wanted:
