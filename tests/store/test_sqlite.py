@@ -159,17 +159,17 @@ def write_first_layout(path: Path, spans: list[Span], lines: list[LogEntry]) -> 
         root = span.parent_span_id is None
         place = (root, not root and span.kind == "SERVER")
         document = otel.encode_span(span)
-        columns = (span.trace_id, span.span_id, span.service, span.name, span.kind, span.status)
-        row = (document.id, *columns, span.start, span.duration, *place, document.body.decode())
+        text = (span.trace_id, span.span_id, span.service, span.name, span.kind, span.status)
+        row = (document.id, *text, span.start, span.duration, *place, document.body.decode())
         inserted = connection.execute(f"INSERT INTO spans VALUES ({', '.join('?' * len(row))})", row)
         connection.executemany(
             "INSERT INTO links VALUES (?, ?)", ((link.trace_id, inserted.lastrowid) for link in span.links)
         )
     for line in lines:
         document = otel.encode_log(line)
-        columns = (line.trace_id or "", line.span_id or "", line.service)
-        row = (line.id, *(text or None for text in columns), line.time, line.severity_number, False)
-        connection.execute("INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, document.body.decode()))
+        whose = (line.id, line.trace_id, line.span_id, line.service)
+        values = (*whose, line.time, line.severity_number, False, document.body.decode())
+        connection.execute("INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
     connection.execute("INSERT INTO id_terms VALUES ('A-1', 'order.id', ?, 1)", (spans[0].trace_id,))
     connection.commit()
     connection.close()
