@@ -31,7 +31,7 @@ _ELASTICSEARCH = [pytest.param(name, marks=pytest.mark.elasticsearch, id=f"elast
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave fixtures out of the time limit where nodes are used: the first boot ever downloads the server.
 
-    Leave out what takes minutes whatever else `-m` says, which a default for `-m` would not: the command line replaces it.
+    Leave out what takes minutes, unless `-m` names it. A default for `-m` would not: the command line replaces that.
     """
     for item in items:
         if item.get_closest_marker("elasticsearch") and not item.get_closest_marker("timeout"):
