@@ -394,6 +394,8 @@ def parse_timestamp(value: str | float) -> int:
     if not isinstance(value, str):
         whole, fraction = divmod(value, 1)  # apart, for a float does not hold this many digits
         return int(whole) * 1_000_000 + round(fraction * 1_000_000)
+    if value[4:5] == "-":
+        return times.parse_iso(value)
     milliseconds, _, nanoseconds = value.partition(".")
     if milliseconds.isdecimal():
         return int(milliseconds) * 1_000_000 + int(nanoseconds or 0)

@@ -6,7 +6,7 @@ A store keeps a document as it is. To know which span or line it holds, whose, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Raw, field
@@ -16,7 +16,7 @@ from tracelog.model import LEVELS, level_of
 from tracelog.schema.otel import parse_timestamp, read_resource, service_of
 
 
-class SpanColumns(NamedTuple):
+class SpanColumns(msgspec.Struct, frozen=True, gc=False):
     """A span. `start`, `duration`: ns. `linked`: the traces that it links to."""
 
     trace_id: str
@@ -32,7 +32,7 @@ class SpanColumns(NamedTuple):
     linked: frozenset[str]
 
 
-class LogColumns(NamedTuple):
+class LogColumns(msgspec.Struct, frozen=True, gc=False):
     """A log record or a span event. `time`: ns. `severity`: the number, else that of the level."""
 
     trace_id: str | None

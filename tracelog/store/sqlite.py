@@ -28,13 +28,11 @@ from tracelog.store import sqlite_operations, sqlite_queries, sqlite_schema
 from tracelog.store.base import Store, Totals, TraceContents, WriteResult
 from tracelog.store.forks import before_fork, no_fork
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
-from tracelog.store.sqlite_queries import IN_ANY_RUN, LOGS, SPANS, Where
+from tracelog.store.sqlite_queries import IN_ANY_RUN, LOGS, OF_TRACE, SPANS, Where, chunks
 from tracelog.store.sqlite_writing import Rows
 from tracelog.store.terms import keys_of, matches_attributes, words_pattern
 
 _BUSY_MS = 30_000
-_VARIABLES = 500
-"""How many parameters a statement gets at most: fewer than any build of SQLite takes."""
 _Decoded = TypeVar("_Decoded")
 _inherited: list[sqlite3.Connection] = []
 """Connections of the parent that a forked child must neither use nor close."""
@@ -117,7 +115,9 @@ class SQLiteStore(Store):
         return sqlite_operations.operations(rows, self._trace_of)
 
     def _trace_of(self, number: int) -> str:
-        ((trace_id,),) = self._select("SELECT trace_id FROM spans WHERE number = ?", (number,))
+        ((trace_id,),) = self._select(
+            "SELECT trace_id FROM spans JOIN traces USING (trace) WHERE number = ?", (number,)
+        )
         return str(trace_id)
 
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
@@ -134,8 +134,8 @@ class SQLiteStore(Store):
                 yield entry
 
     def _contents(self, trace_id: str) -> TraceContents:
-        spans = self._select(f"{SPANS} WHERE spans.trace_id = ?", (trace_id,))
-        logs = self._select(f"{LOGS} WHERE logs.trace_id = ?", (trace_id,))
+        spans = self._select(f"{SPANS} WHERE {OF_TRACE}", (trace_id,))
+        logs = self._select(f"{LOGS} WHERE {OF_TRACE}", (trace_id,))
         linking = self._select(f"{SPANS} WHERE number IN (SELECT number FROM links WHERE trace_id = ?)", (trace_id,))
         return TraceContents(
             list(self._decoded(otel.decode_span, spans)),
@@ -145,17 +145,13 @@ class SQLiteStore(Store):
 
     def _totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
         totals: dict[str, Totals] = {}
-        for chunk, marks in _chunks(trace_ids):
-            lines = dict(
-                self._select(
-                    f"SELECT trace_id, sum(NOT event) FROM logs WHERE trace_id IN ({marks}) GROUP BY trace_id",
-                    chunk,
-                )
-            )
+        for chunk, marks in chunks(trace_ids):
+            which = f"USING (trace) WHERE trace_id IN ({marks}) GROUP BY trace"
+            select = f"SELECT trace_id, sum(NOT event) FROM traces CROSS JOIN logs {which}"
+            lines = dict(self._select(select, chunk))
             rows = self._select(
                 "SELECT trace_id, count(*), sum(status = 'ERROR'), min(start), max(start + duration),"
-                " max(CASE place WHEN 'root' THEN duration END)"
-                f" FROM spans WHERE trace_id IN ({marks}) GROUP BY trace_id",
+                f" max(CASE place WHEN 'root' THEN duration END) FROM traces CROSS JOIN spans {which}",
                 chunk,
             )
             for trace_id, spans, errors, start, end, root in rows:
@@ -164,20 +160,21 @@ class SQLiteStore(Store):
 
     def _find_ids(self, wanted: ids.Candidates) -> list[Match]:
         for field, condition, value in (
-            ("trace_id", "trace_id = ?", wanted.trace_id),
+            ("trace_id", OF_TRACE, wanted.trace_id),
             ("span_id", f"span_id = ? AND {IN_ANY_RUN} AND trace_id != ''", wanted.span_id),
         ):
             found: Counter[str] = Counter()
             for table in ("spans", "logs") if value else ():
-                select = f"SELECT trace_id, count(*) FROM {table} WHERE {condition} GROUP BY trace_id"
-                found.update(dict(self._select(select, (value,))))
+                select = f"SELECT trace_id, count(*) FROM {table} CROSS JOIN traces USING (trace) WHERE {condition}"
+                found.update(dict(self._select(f"{select} GROUP BY trace", (value,))))
             if found:
                 return [Match(trace_id, field, value or "", count) for trace_id, count in found.items()]
         return []
 
     def _find_value(self, value: str) -> list[Match]:
         rows = self._select(
-            "SELECT trace_id, key, sum(count) FROM id_terms WHERE run IN runs AND value = ? GROUP BY trace_id, key",
+            "SELECT trace_id, key, sum(count) FROM id_terms CROSS JOIN traces USING (trace)"
+            " WHERE run IN runs AND value = ? GROUP BY trace, key",
             (value,),
         )
         matches = [Match(trace_id, key, value, count) for trace_id, key, count in rows]
@@ -199,9 +196,10 @@ class SQLiteStore(Store):
 
     def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
         durations: dict[str, int] = {}
-        for chunk, marks in _chunks(trace_ids):
-            select = f"SELECT trace_id, max(duration) FROM spans WHERE +place = 'root' AND trace_id IN ({marks})"
-            durations.update(dict(self._select(f"{select} GROUP BY trace_id", chunk)))
+        for chunk, marks in chunks(trace_ids):
+            which = f"trace_id IN ({marks}) AND +place = 'root' GROUP BY trace"
+            select = f"SELECT trace_id, max(duration) FROM traces CROSS JOIN spans USING (trace) WHERE {which}"
+            durations.update(dict(self._select(select, chunk)))
         return durations
 
     def _decoded(self, decode: Callable[..., _Decoded], rows: Iterable[Sequence[Any]]) -> Iterator[_Decoded]:
@@ -269,14 +267,6 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-
-
-def _chunks(values: Collection[str]) -> Iterator[tuple[list[str], str]]:
-    """Yield values in runs that SQLite takes as parameters, each with its question marks."""
-    everything = list(values)
-    for start in range(0, len(everything), _VARIABLES):
-        chunk = everything[start : start + _VARIABLES]
-        yield chunk, ",".join("?" * len(chunk))
 
 
 def _one_per_trace(matches: list[Match]) -> list[Match]:

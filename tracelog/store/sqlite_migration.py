@@ -10,17 +10,21 @@ import sqlite3
 FROM = 1
 _TABLES = ("spans", "logs", "links", "id_terms")
 _COPY = """
+INSERT INTO traces (trace_id)
+    SELECT trace_id FROM old_spans UNION SELECT ifnull(trace_id, '') FROM old_logs
+    UNION SELECT trace_id FROM old_id_terms;
 INSERT INTO documents SELECT rowid, document FROM old_spans ORDER BY rowid;
 INSERT INTO spans SELECT
-    rowid, id, trace_id, span_id, service, name, kind, status, start, duration,
-    CASE WHEN root THEN 'root' WHEN entry THEN 'entry' END FROM old_spans ORDER BY rowid;
+    old_spans.rowid, id, trace, span_id, service, name, kind, status, start, duration,
+    CASE WHEN root THEN 'root' WHEN entry THEN 'entry' END
+    FROM old_spans JOIN traces USING (trace_id) ORDER BY old_spans.rowid;
 INSERT INTO links SELECT DISTINCT trace_id, span FROM old_links;
 INSERT INTO documents SELECT
     (SELECT ifnull(max(rowid), 0) FROM old_spans) + rowid, document FROM old_logs ORDER BY rowid;
 INSERT INTO logs SELECT
-    (SELECT ifnull(max(rowid), 0) FROM old_spans) + rowid, id, ifnull(trace_id, ''), span_id, service,
-    time, severity, event FROM old_logs ORDER BY rowid;
-INSERT INTO id_terms SELECT 0, value, key, trace_id, count FROM old_id_terms
+    (SELECT ifnull(max(rowid), 0) FROM old_spans) + old_logs.rowid, id, trace, span_id, service, time, severity, event
+    FROM old_logs JOIN traces ON traces.trace_id = ifnull(old_logs.trace_id, '') ORDER BY old_logs.rowid;
+INSERT INTO id_terms SELECT 0, value, key, trace, count FROM old_id_terms JOIN traces USING (trace_id)
 """
 
 

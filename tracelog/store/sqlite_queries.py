@@ -7,7 +7,7 @@ text, roughly, and whoever reads the documents decides.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,9 +18,12 @@ from tracelog.store.terms import words
 SPANS = "SELECT document FROM spans CROSS JOIN documents USING (number)"
 LOGS = "SELECT document, id FROM logs CROSS JOIN documents USING (number)"
 """What is decoded; the conditions are decided first, then the documents are read."""
+OF_TRACE = "trace = (SELECT trace FROM traces WHERE trace_id = ?)"
 IN_ANY_RUN = "number >> 14 IN runs"
 """The condition by which the indexes that are kept by runs are used."""
-_FAILED = "EXISTS (SELECT 1 FROM spans AS failed WHERE failed.trace_id = spans.trace_id AND failed.status = 'ERROR')"
+_FAILED = "EXISTS (SELECT 1 FROM spans AS failed WHERE failed.trace = spans.trace AND failed.status = 'ERROR')"
+_VARIABLES = 500
+"""How many parameters a statement gets at most: fewer than any build of SQLite takes."""
 _LONGEST_PATTERN = 1000
 """More characters of a pattern than this pick nothing that fewer would not."""
 _WILD = re.compile(r"[\\%_]")
@@ -52,6 +55,14 @@ class Where:
         return Statement(f"{select} {where} {order}", tuple(self._values))
 
 
+def chunks(values: Collection[str]) -> Iterator[tuple[list[str], str]]:
+    """Yield values in runs that SQLite takes as parameters, each with its question marks."""
+    everything = list(values)
+    for start in range(0, len(everything), _VARIABLES):
+        chunk = everything[start : start + _VARIABLES]
+        yield chunk, ",".join("?" * len(chunk))
+
+
 def spans(query: SpanQuery, *, longest_first: bool) -> Statement:
     """Pick the documents of spans, roughly where attributes are asked for."""
     where = Where()
@@ -75,7 +86,7 @@ def spans(query: SpanQuery, *, longest_first: bool) -> Statement:
 def logs(query: LogQuery) -> Statement:
     """Pick the documents and ids of log entries, roughly where a text is asked for."""
     where = Where()
-    where.add("trace_id = ?", query.trace_id)
+    where.add(OF_TRACE, query.trace_id)
     where.add("span_id = ?", query.span_id)
     if query.span_id and not query.trace_id:
         where.add(IN_ANY_RUN)
@@ -99,7 +110,7 @@ def spans_with(value: str) -> Statement:
 def logs_with(value: str) -> Statement:
     """Pick the documents and ids of the lines of traces that may hold a value in an attribute, or say it."""
     where = Where()
-    where.add("trace_id != ''")
+    where.add("trace != ifnull((SELECT trace FROM traces WHERE trace_id = ''), 0)")
     where.add(*_holds(words(value) or [_json_text(value)]))
     return where.statement(LOGS)
 

@@ -3,9 +3,10 @@
 `documents` holds each document as it came, by its number, in the order of arrival; `spans` and `logs` hold, under the
 same number, the few columns that questions are asked of, so that a question may read all of these and none of those.
 
-Every index grows where the latest documents are, so that a batch touches few pages however large the file is: by time,
-by trace, and what has no order (span ids, values that people paste) in runs of 16,384 documents, each ordered by
-itself. Who looks for such a value looks into every run. `place` marks the spans that `slow` ranks.
+Every index grows where the latest documents are, so that a batch touches few pages however large the file is. Traces
+have numbers too, and documents are found by them; what else has no order (span ids, values that people paste) is kept
+in runs of 16,384 documents, each ordered by itself: who looks for such a value looks into every run. `place` marks the
+spans that `slow` ranks.
 """
 
 from __future__ import annotations
@@ -21,34 +22,36 @@ VERSION = 2
 TABLES = """
 CREATE TABLE documents (number INTEGER PRIMARY KEY, document TEXT NOT NULL);
 
+CREATE TABLE traces (trace INTEGER PRIMARY KEY, trace_id TEXT NOT NULL UNIQUE);
+
 CREATE TABLE spans (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT NOT NULL,
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, trace INTEGER NOT NULL, span_id TEXT NOT NULL,
     service TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL,
     start INTEGER NOT NULL, duration INTEGER NOT NULL, place TEXT);
-CREATE UNIQUE INDEX spans_identity ON spans (trace_id, id);
+CREATE UNIQUE INDEX spans_identity ON spans (trace, id);
 CREATE INDEX spans_of_run ON spans (number >> 14, span_id);
 CREATE INDEX spans_start ON spans (start);
 CREATE INDEX spans_place ON spans (place, duration) WHERE place IS NOT NULL;
-CREATE INDEX spans_failed ON spans (trace_id) WHERE status = 'ERROR';
+CREATE INDEX spans_failed ON spans (trace) WHERE status = 'ERROR';
 
 CREATE TABLE logs (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT, service TEXT NOT NULL,
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, trace INTEGER NOT NULL, span_id TEXT, service TEXT NOT NULL,
     time INTEGER NOT NULL, severity INTEGER, event INTEGER NOT NULL);
-CREATE UNIQUE INDEX logs_identity ON logs (trace_id, id);
+CREATE UNIQUE INDEX logs_identity ON logs (trace, id);
 CREATE INDEX logs_of_run ON logs (number >> 14, span_id) WHERE span_id IS NOT NULL;
 CREATE INDEX logs_time ON logs (time);
 
 CREATE TABLE links (trace_id TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (trace_id, number)) WITHOUT ROWID;
 
 CREATE TABLE id_terms (
-    run INTEGER NOT NULL, value TEXT NOT NULL, key TEXT NOT NULL, trace_id TEXT NOT NULL, count INTEGER NOT NULL,
-    PRIMARY KEY (run, value, key, trace_id)) WITHOUT ROWID;
+    run INTEGER NOT NULL, value TEXT NOT NULL, key TEXT NOT NULL, trace INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (run, value, key, trace)) WITHOUT ROWID;
 
 CREATE VIEW runs (run) AS WITH RECURSIVE each_run (run) AS (
     SELECT 0 UNION ALL SELECT run + 1 FROM each_run WHERE run < (SELECT max(number) >> 14 FROM documents))
     SELECT run FROM each_run;
 """
-"""A line of no trace has '' for its trace id: of such lines too there is one of each id."""
+"""Lines of no trace have a trace too, whose id is '': of each id there is one such line."""
 
 _PAGE = 8192
 _CHECKPOINT_PAGES = 4000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -14,13 +15,17 @@ from tracelog.schema.otel import Document
 from tracelog.schema.otel_columns import read_log, read_span
 from tracelog.store.base import Refusal
 from tracelog.store.query import ENTRY_KINDS
+from tracelog.store.sqlite_queries import chunks
 from tracelog.store.terms import id_terms
 
-_INSERT_SPANS = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, id) DO NOTHING"
-_INSERT_LOGS = "INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id, id) DO NOTHING"
+_INSERT_TRACES = "INSERT INTO traces (trace_id) VALUES (?) ON CONFLICT DO NOTHING"
+_INSERT_SPANS = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace, id) DO NOTHING"
+_INSERT_LOGS = "INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace, id) DO NOTHING"
 _INSERT_TERMS = "INSERT INTO id_terms VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
 
 _Row = list[Any]
+_TRACE = 2
+"""Where the trace stands in the row of a span or line: its id, then its number."""
 
 
 class Rows:
@@ -48,25 +53,39 @@ class Rows:
         """Insert what the store does not hold, within the transaction that is open; return how many documents."""
         (latest,) = connection.execute("SELECT ifnull(max(number), 0) FROM documents").fetchone()
         first = latest + 1
+        traces = self._insert_traces(connection)
         stored = 0
         for statement, rows in ((_INSERT_SPANS, self._spans), (_INSERT_LOGS, self._logs)):
+            for row in rows:
+                row[_TRACE] = traces[row[_TRACE]]
             stored += max(connection.executemany(statement, _numbered(rows, first)).rowcount, 0)
         fresh: Container[int] = range(first, first + self._count)
         if stored < len(self._documents):
             fresh = _since(connection, first)
-        self._insert_beside(connection, first, fresh)
+        self._insert_beside(connection, first, fresh, traces)
         return stored
 
-    def _insert_beside(self, connection: sqlite3.Connection, first: int, fresh: Container[int]) -> None:
+    def _insert_traces(self, connection: sqlite3.Connection) -> Mapping[str, int]:
+        """Insert the traces that the store does not know; return the numbers of all."""
+        trace_ids = sorted({row[_TRACE] for row in chain(self._spans, self._logs)})
+        connection.executemany(_INSERT_TRACES, ((trace_id,) for trace_id in trace_ids))
+        numbers: dict[str, int] = {}
+        for chunk, marks in chunks(trace_ids):
+            numbers.update(connection.execute(f"SELECT trace_id, trace FROM traces WHERE trace_id IN ({marks})", chunk))
+        return numbers
+
+    def _insert_beside(
+        self, connection: sqlite3.Connection, first: int, fresh: Container[int], traces: Mapping[str, int]
+    ) -> None:
         """Insert the documents of the spans and lines that were inserted, with their links and id terms."""
         documents = (row for row in _numbered(self._documents, first) if row[0] in fresh)
         connection.executemany("INSERT INTO documents VALUES (?, ?)", documents)
         links = (row for row in _numbered(self._links, first) if row[0] in fresh)
         connection.executemany("INSERT INTO links (number, trace_id) VALUES (?, ?)", links)
-        terms: Counter[tuple[str, str, str]] = Counter()
+        terms: Counter[tuple[str, str, int]] = Counter()
         for position, trace_id, held in self._terms:
             if first + position in fresh:
-                terms.update((value, key, trace_id) for key, value in held)
+                terms.update((value, key, traces[trace_id]) for key, value in held)
         run = first >> 14
         connection.executemany(_INSERT_TERMS, ((run, *term, count) for term, count in sorted(terms.items())))
 

@@ -45,11 +45,11 @@ def values_of(attributes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple
 
 def id_terms(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the (key, value) pairs, each once, that the index of ids holds for a document."""
-    promising = {key: value for key, value in attributes.items() if type(value) in _NESTED or names_an_id(key)}
-    if not promising:
-        return []
-    pairs = dict.fromkeys(values_of(promising))
-    return [(key, value) for key, value in pairs if names_an_id(key) and 0 < len(value) <= LONGEST]
+    for key, value in attributes.items():
+        if type(value) in _NESTED or names_an_id(key):
+            pairs = dict.fromkeys(values_of(attributes))
+            return [(key, value) for key, value in pairs if names_an_id(key) and 0 < len(value) <= LONGEST]
+    return []
 
 
 def keys_of(value: str, attributes: Mapping[str, Any]) -> set[str]:
