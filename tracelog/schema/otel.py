@@ -84,7 +84,9 @@ class _Link(msgspec.Struct, omit_defaults=True, gc=False):
     attributes: dict[str, Any] = {}
 
 
-class _Body(msgspec.Struct, omit_defaults=True, gc=False):
+class Body(msgspec.Struct, omit_defaults=True, gc=False):
+    """Text, or a structure where the record had no text."""
+
     text: str | UnsetType = UNSET
     structured: Any = UNSET
 
@@ -148,7 +150,7 @@ class _Log(msgspec.Struct, kw_only=True, gc=False):
     severity_text: str | None = None
     severity_number: int | None = None
     event_name: str | None = None
-    body: _Body | None = None
+    body: Body | None = None
     attributes: dict[str, Any] | None = None
     resource: Raw = Raw()
     scope: _Scope | None = None
@@ -167,7 +169,7 @@ class _WrittenLog(msgspec.Struct, omit_defaults=True, kw_only=True):
     severity_text: str | None = None
     severity_number: int | None = None
     event_name: str | None = None
-    body: _Body | None = None
+    body: Body | None = None
     attributes: dict[str, Any] | None = None
     resource: Raw
     scope: Raw | None = None
@@ -311,10 +313,10 @@ def _http(attributes: Attributes) -> _Http | None:
     return None
 
 
-def _body(body: Any) -> _Body | None:
+def _body(body: Any) -> Body | None:
     if body is None:
         return None
-    return _Body(text=body) if isinstance(body, str) else _Body(structured=body)
+    return Body(text=body) if isinstance(body, str) else Body(structured=body)
 
 
 def _with_exception(entry: LogEntry) -> dict[str, Any]:
@@ -370,7 +372,7 @@ def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
         id=document_id,
         time=parse_timestamp(document.timestamp),
         observed_time=None if observed is None else parse_timestamp(observed),
-        body=_read_body(document.body),
+        body=read_body(document.body),
         severity_number=document.severity_number,
         severity_text=document.severity_text,
         logger=document.scope.name if document.scope else None,
@@ -414,7 +416,8 @@ def service_of(resource: Attributes) -> str:
     return str(resource.get("service.name") or "unknown_service")
 
 
-def _read_body(body: _Body | None) -> Any:
+def read_body(body: Body | None) -> Any:
+    """Return what a body holds, None where there is none."""
     if body is None:
         return None
     if body.text is not UNSET:

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Raw, field
 
 from tracelog import ids
-from tracelog.model import LEVELS, level_of
-from tracelog.schema.otel import parse_timestamp, read_resource, service_of
+from tracelog.model import LEVELS, LogEntry, level_of
+from tracelog.schema.otel import Body, parse_timestamp, read_body, read_resource, service_of
 
 
 class SpanColumns(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +44,15 @@ class LogColumns(msgspec.Struct, frozen=True, gc=False):
     attributes: Mapping[str, Any]
 
 
-class _Body(msgspec.Struct, gc=False):
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """What a span or a line holds and says, to be searched."""
+
+    trace_id: str | None
+    attributes: Mapping[str, Any]
+    message: str
+
+
+class _AnyBody(msgspec.Struct, gc=False):
     """Whether there is one is all that counts."""
 
 
@@ -83,14 +91,22 @@ class _Log(msgspec.Struct, kw_only=True, gc=False):
     severity_text: str | None = None
     severity_number: int | None = None
     event_name: str | None = None
-    body: _Body | None = None
+    body: _AnyBody | None = None
     attributes: dict[str, Any] | None = None
     service: _Service | None = None
     resource: Raw = Raw()
 
 
+class _Said(msgspec.Struct, kw_only=True, gc=False):
+    trace_id: str | None = None
+    attributes: dict[str, Any] | None = None
+    body: Body | None = None
+    event_name: str | None = None
+
+
 _span_decoder = msgspec.json.Decoder(_Span)
 _log_decoder = msgspec.json.Decoder(_Log)
+_said_decoder = msgspec.json.Decoder(_Said)
 _NO_TRACES: frozenset[str] = frozenset()
 
 
@@ -127,6 +143,13 @@ def read_log(body: bytes) -> LogColumns:
         document.event_name is not None and document.body is None and document.observed_timestamp is None,
         document.attributes or {},
     )
+
+
+def read_said(document: str) -> Said:
+    """Return what the document of a span or line holds and says. Raise `msgspec.DecodeError`."""
+    held = _said_decoder.decode(document)
+    line = LogEntry(time=0, body=read_body(held.body), event_name=held.event_name)
+    return Said(ids.trace_id(held.trace_id), held.attributes or {}, line.message)
 
 
 def _service(resource: Raw) -> str:

@@ -24,6 +24,7 @@ from tracelog.errors import StoreRejectedError, StoreUnavailableError
 from tracelog.model import LogEntry, Match, Operation, Span
 from tracelog.schema import otel
 from tracelog.schema.otel import Document
+from tracelog.schema.otel_columns import read_said
 from tracelog.store import sqlite_operations, sqlite_queries, sqlite_schema
 from tracelog.store.base import Store, Totals, TraceContents, WriteResult
 from tracelog.store.forks import before_fork, no_fork
@@ -183,16 +184,13 @@ class SQLiteStore(Store):
     def _scan(self, value: str) -> list[Match]:
         """Look for a value in every attribute and, where none holds it, in the text of every line."""
         held: Counter[tuple[str, str]] = Counter()
-        said: Counter[tuple[str, str]] = Counter()
+        texts: Counter[tuple[str, str]] = Counter()
         pattern = words_pattern(value)
-        for span in self._decoded(otel.decode_span, self._select(*sqlite_queries.spans_with(value))):
-            held.update((span.trace_id, key) for key in keys_of(value, span.attributes))
-        for entry in self._decoded(otel.decode_log, self._select(*sqlite_queries.logs_with(value))):
-            trace_id = entry.trace_id or ""
-            held.update((trace_id, key) for key in keys_of(value, entry.attributes))
-            if pattern.search(entry.message):
-                said[trace_id, "message"] += 1
-        return [Match(trace_id, field, value, count) for (trace_id, field), count in (held or said).items()]
+        for said in self._decoded(read_said, self._select(*sqlite_queries.documents_with(value))):
+            if said.trace_id:
+                held.update((said.trace_id, key) for key in keys_of(value, said.attributes))
+                texts[said.trace_id, "message"] += bool(pattern.search(said.message))
+        return [Match(*found, value, count) for found, count in (held or +texts).items()]
 
     def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
         durations: dict[str, int] = {}

@@ -100,19 +100,11 @@ def logs(query: LogQuery) -> Statement:
     return where.statement(LOGS, "ORDER BY time")
 
 
-def spans_with(value: str) -> Statement:
-    """Pick the documents of spans that may hold a value in an attribute."""
+def documents_with(value: str) -> Statement:
+    """Pick the documents that may hold a value in an attribute, or say it."""
     where = Where()
-    where.add(*_holds([_json_text(value)]))
-    return where.statement(SPANS)
-
-
-def logs_with(value: str) -> Statement:
-    """Pick the documents and ids of the lines of traces that may hold a value in an attribute, or say it."""
-    where = Where()
-    where.add("trace != ifnull((SELECT trace FROM traces WHERE trace_id = ''), 0)")
     where.add(*_holds(words(value) or [_json_text(value)]))
-    return where.statement(LOGS)
+    return where.statement("SELECT document FROM documents")
 
 
 def _holds(parts: Iterable[str]) -> tuple[str, str]:
