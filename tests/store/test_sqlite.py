@@ -7,17 +7,20 @@ import multiprocessing
 import os
 import sqlite3
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
-from documents import MS, keep, make_line, make_span, span_id, trace_id
+from documents import MS, START, keep, make_line, make_span, span_id, trace_id
 
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
 from tracelog.model import LogEntry, Span, SpanLink
 from tracelog.schema import otel
-from tracelog.store import open_store
+from tracelog.store import open_store, sqlite_queries
 from tracelog.store.base import WriteResult
+from tracelog.store.query import log_query, span_query
 from tracelog.store.sqlite import SQLiteStore
+from tracelog.store.sqlite_queries import IN_ANY_RUN, OF_TRACE
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -235,6 +238,64 @@ def test_words_are_found_in_any_case_whatever_stands_between(text: str, body: st
         keep(store, make_line(1, body), make_line(2, "something else"))
         assert [line.body for line in store.logs(text=text)] == [body]
         assert [match.field for match in store.find(text)] == ["message"]
+
+
+STREAMING = {
+    "all lines": sqlite_queries.logs(log_query()),
+    "lines of a service": sqlite_queries.logs(log_query(service="shop", level="error", until=START)),
+    "lines with words": sqlite_queries.logs(log_query(text="order paid", since=START)),
+    "all spans": sqlite_queries.spans(span_query(), longest_first=False),
+    "spans with an attribute": sqlite_queries.spans(span_query(attributes={"a": "b"}), longest_first=False),
+    "slow spans of a service": sqlite_queries.spans(span_query(service="a", min_duration=5), longest_first=False),
+    "slowest roots": sqlite_queries.spans(span_query(place="root", failed=True), longest_first=True),
+    "slowest entries": sqlite_queries.spans(span_query(place="entry", name="a", since=START), longest_first=True),
+}
+
+
+@pytest.mark.parametrize("question", STREAMING)
+def test_what_is_iterated_over_comes_in_its_order_from_an_index_and_is_not_sorted_first(
+    question: str, tmp_path: Path
+) -> None:
+    with open_store(f"sqlite:{tmp_path}/plans.db") as store:
+        store.setup()
+    connection = sqlite3.connect(tmp_path / "plans.db")
+    text, values = STREAMING[question]
+    steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
+    connection.close()
+    assert "USING" in steps[0]
+    assert [step for step in steps if "TEMP B-TREE" in step] == []
+
+
+@pytest.mark.parametrize(
+    ("question", "index"),
+    [
+        (f"SELECT number FROM spans WHERE {OF_TRACE}", "spans_identity"),
+        (f"SELECT number FROM logs WHERE {OF_TRACE}", "logs_identity"),
+        (f"SELECT trace FROM spans WHERE span_id = ? AND {IN_ANY_RUN}", "spans_of_run"),
+        (f"SELECT trace FROM logs WHERE span_id = ? AND {IN_ANY_RUN}", "logs_of_run"),
+        ("SELECT trace FROM id_terms WHERE run IN runs AND value = ?", "id_terms"),
+    ],
+)
+def test_an_id_is_looked_up_in_an_index(question: str, index: str, tmp_path: Path) -> None:
+    with open_store(f"sqlite:{tmp_path}/plans.db") as store:
+        store.setup()
+    connection = sqlite3.connect(tmp_path / "plans.db")
+    steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {question}", ("a",))]
+    connection.close()
+    assert steps[0].startswith("SEARCH")
+    assert index in steps[0]
+
+
+def test_reading_all_keeps_nothing_of_what_was_read(tmp_path: Path) -> None:
+    with open_store(f"sqlite:{tmp_path}/many.db") as store:
+        keep(store, *(make_line(n, "x" * 1000, at=n) for n in range(5000)))
+        keep(store, *(make_span(n, at=n, attributes={"a": "x" * 1000}) for n in range(1, 5000)))
+        for read in (store.logs, store.spans):
+            tracemalloc.start()
+            assert sum(1 for _ in read()) >= 4999
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak < 500_000
 
 
 def test_a_folder_that_does_not_exist_is_unavailable(tmp_path: Path) -> None:

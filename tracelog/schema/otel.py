@@ -368,10 +368,13 @@ def decode_log(body: bytes | msgspec.Raw, document_id: str = "") -> LogEntry:
     observed = document.observed_timestamp
     is_span_event = document.event_name is not None and document.body is None and observed is None
     exception = None if is_span_event else take_exception(attributes)
+    time = parse_timestamp(document.timestamp)
+    if observed is not None:
+        observed = time if observed == document.timestamp else parse_timestamp(observed)
     return LogEntry(
         id=document_id,
-        time=parse_timestamp(document.timestamp),
-        observed_time=None if observed is None else parse_timestamp(observed),
+        time=time,
+        observed_time=observed,
         body=read_body(document.body),
         severity_number=document.severity_number,
         severity_text=document.severity_text,
