@@ -16,7 +16,7 @@ from tracelog.store.query import attribute_text
 _ID_NAME = re.compile(r"(?:^|[._-])(?:ids?|uuid|guid|key|number|reference)$|[a-z](?:Ids?|ID|Uuid|UUID)$", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _NEVER = "(?!)"
-_NESTED = (dict, list)
+_NESTED = frozenset((dict, list))
 LONGEST = 256
 """Values longer than this, in characters, are not indexed: nobody pastes them."""
 
@@ -45,11 +45,20 @@ def values_of(attributes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple
 
 def id_terms(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the (key, value) pairs, each once, that the index of ids holds for a document."""
-    for key, value in attributes.items():
-        if type(value) in _NESTED or names_an_id(key):
-            pairs = dict.fromkeys(values_of(attributes))
-            return [(key, value) for key, value in pairs if names_an_id(key) and 0 < len(value) <= LONGEST]
-    return []
+    if _NESTED.isdisjoint(map(type, attributes.values())):
+        promising = {key: attributes[key] for key in _naming_ids(tuple(attributes))}
+    else:
+        promising = dict(attributes)
+    if not promising:
+        return []
+    pairs = dict.fromkeys(values_of(promising))
+    return [(key, value) for key, value in pairs if names_an_id(key) and 0 < len(value) <= LONGEST]
+
+
+@lru_cache(4096)
+def _naming_ids(keys: tuple[str, ...]) -> list[str]:
+    """Return those of a document's keys that name ids; many documents have the same ones."""
+    return [key for key in keys if names_an_id(key)]
 
 
 def keys_of(value: str, attributes: Mapping[str, Any]) -> set[str]:
