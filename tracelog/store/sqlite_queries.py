@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tracelog.store.query import LogQuery, SpanQuery
+from tracelog.store.sqlite_schema import RUN
 from tracelog.store.terms import words
 
 SPANS = "SELECT document FROM spans CROSS JOIN documents USING (number)"
 LOGS = "SELECT document, id FROM logs CROSS JOIN documents USING (number)"
 """What is decoded; the conditions are decided first, then the documents are read."""
 OF_TRACE = "trace = (SELECT trace FROM traces WHERE trace_id = ?)"
-IN_ANY_RUN = "number >> 14 IN runs"
+IN_ANY_RUN = f"{RUN} IN runs"
 """The condition by which the indexes that are kept by runs are used."""
 _FAILED = "EXISTS (SELECT 1 FROM spans AS failed WHERE failed.trace = spans.trace AND failed.status = 'ERROR')"
 _VARIABLES = 500

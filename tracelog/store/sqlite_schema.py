@@ -18,8 +18,11 @@ from tracelog.errors import StoreRejectedError, StoreUnavailableError
 from tracelog.store import sqlite_migration
 
 VERSION = 2
+_RUN_BITS = 14
+RUN = f"number >> {_RUN_BITS}"
+"""The run that a document is in."""
 
-TABLES = """
+TABLES = f"""
 CREATE TABLE documents (number INTEGER PRIMARY KEY, document TEXT NOT NULL);
 
 CREATE TABLE traces (trace INTEGER PRIMARY KEY, trace_id TEXT NOT NULL UNIQUE);
@@ -29,7 +32,7 @@ CREATE TABLE spans (
     service TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL,
     start INTEGER NOT NULL, duration INTEGER NOT NULL, place TEXT);
 CREATE UNIQUE INDEX spans_identity ON spans (trace, id);
-CREATE INDEX spans_of_run ON spans (number >> 14, span_id);
+CREATE INDEX spans_of_run ON spans ({RUN}, span_id);
 CREATE INDEX spans_start ON spans (start);
 CREATE INDEX spans_place ON spans (place, duration) WHERE place IS NOT NULL;
 CREATE INDEX spans_failed ON spans (trace) WHERE status = 'ERROR';
@@ -38,7 +41,7 @@ CREATE TABLE logs (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL, trace INTEGER NOT NULL, span_id TEXT, service TEXT NOT NULL,
     time INTEGER NOT NULL, severity INTEGER, event INTEGER NOT NULL);
 CREATE UNIQUE INDEX logs_identity ON logs (trace, id);
-CREATE INDEX logs_of_run ON logs (number >> 14, span_id) WHERE span_id IS NOT NULL;
+CREATE INDEX logs_of_run ON logs ({RUN}, span_id) WHERE span_id IS NOT NULL;
 CREATE INDEX logs_time ON logs (time);
 
 CREATE TABLE links (trace_id TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (trace_id, number)) WITHOUT ROWID;
@@ -48,7 +51,7 @@ CREATE TABLE id_terms (
     PRIMARY KEY (run, value, key, trace)) WITHOUT ROWID;
 
 CREATE VIEW runs (run) AS WITH RECURSIVE each_run (run) AS (
-    SELECT 0 UNION ALL SELECT run + 1 FROM each_run WHERE run < (SELECT max(number) >> 14 FROM documents))
+    SELECT 0 UNION ALL SELECT run + 1 FROM each_run WHERE run < (SELECT max(number) >> {_RUN_BITS} FROM documents))
     SELECT run FROM each_run;
 """
 """Lines of no trace have a trace too, whose id is '': of each id there is one such line."""
@@ -109,6 +112,11 @@ def ensure(connection: sqlite3.Connection) -> None:
 def is_old(connection: sqlite3.Connection) -> bool:
     """Say whether the file has the layout of an earlier version, which whoever opens it brings up to date."""
     return _version(connection) == sqlite_migration.FROM
+
+
+def run_of(number: int) -> int:
+    """Return the run that the document with a number is in."""
+    return number >> _RUN_BITS
 
 
 def _version(connection: sqlite3.Connection) -> int | None:

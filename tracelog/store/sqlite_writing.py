@@ -16,6 +16,7 @@ from tracelog.schema.otel_columns import read_log, read_span
 from tracelog.store.base import Refusal
 from tracelog.store.query import ENTRY_KINDS
 from tracelog.store.sqlite_queries import chunks
+from tracelog.store.sqlite_schema import run_of
 from tracelog.store.terms import id_terms
 
 _INSERT_TRACES = "INSERT INTO traces (trace_id) VALUES (?) ON CONFLICT DO NOTHING"
@@ -86,7 +87,7 @@ class Rows:
         for position, trace_id, held in self._terms:
             if first + position in fresh:
                 terms.update((value, key, traces[trace_id]) for key, value in held)
-        run = first >> 14
+        run = run_of(first)
         connection.executemany(_INSERT_TERMS, ((run, *term, count) for term, count in sorted(terms.items())))
 
     def _add_span(self, position: int, document: Document) -> None:
