@@ -220,6 +220,12 @@ def test_what_is_kept_by_runs_is_found_in_each_of_them(tmp_path: Path) -> None:
             (trace_id(n), 2) for n in range(1, 5)
         }
         assert len(list(store.logs(span_id=span_id(7)))) == 4
+        keep(store, *(make_span(n, trace=n, at=n, ms=n * 7 % 40) for n in range(10, 15)))
+        lasting = {1: 10, 2: 10, 3: 10, 4: 10, 10: 30, 11: 37, 12: 4, 13: 11, 14: 18}
+        by_length = sorted(lasting.values(), reverse=True)
+        assert [row.duration // MS for row in store.slowest()] == by_length
+        assert [row.duration // MS for row in store.slowest(limit=3)] == by_length[:3]
+        assert [row.duration // MS for row in store.slowest(since=START + 12)] == [18, 11, 4]
 
 
 @pytest.mark.parametrize(
@@ -244,11 +250,11 @@ STREAMING = {
     "all lines": sqlite_queries.logs(log_query()),
     "lines of a service": sqlite_queries.logs(log_query(service="shop", level="error", until=START)),
     "lines with words": sqlite_queries.logs(log_query(text="order paid", since=START)),
-    "all spans": sqlite_queries.spans(span_query(), longest_first=False),
-    "spans with an attribute": sqlite_queries.spans(span_query(attributes={"a": "b"}), longest_first=False),
-    "slow spans of a service": sqlite_queries.spans(span_query(service="a", min_duration=5), longest_first=False),
-    "slowest roots": sqlite_queries.spans(span_query(place="root", failed=True), longest_first=True),
-    "slowest entries": sqlite_queries.spans(span_query(place="entry", name="a", since=START), longest_first=True),
+    "all spans": sqlite_queries.spans(span_query()),
+    "spans with an attribute": sqlite_queries.spans(span_query(attributes={"a": "b"})),
+    "slow spans of a service": sqlite_queries.spans(span_query(service="a", min_duration=5)),
+    "slowest roots": sqlite_queries.longest_spans(span_query(place="root", failed=True), 3),
+    "slowest entries": sqlite_queries.longest_spans(span_query(place="entry", name="a", since=START), 0),
 }
 
 

@@ -7,6 +7,7 @@ of an id-like attribute answers "which trace holds this order id" by index.
 
 from __future__ import annotations
 
+import heapq
 import os
 import sqlite3
 import threading
@@ -122,10 +123,17 @@ class SQLiteStore(Store):
         return str(trace_id)
 
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
-        rows = self._select(*sqlite_queries.spans(query, longest_first=longest_first))
+        rows = self._longest_first(query) if longest_first else self._select(*sqlite_queries.spans(query))
         for span in self._decoded(otel.decode_span, rows):
             if matches_attributes(span.attributes, query.attributes):
                 yield span
+
+    def _longest_first(self, query: SpanQuery) -> Iterator[tuple[str]]:
+        """Merge the spans of all runs, of each of which they come by duration."""
+        runs = [run for (run,) in self._select(*sqlite_queries.runs_of(query))]
+        spans = (self._select(*sqlite_queries.longest_spans(query, run)) for run in runs)
+        for document, _ in heapq.merge(*spans, key=lambda row: -row[1]):
+            yield (document,)
 
     def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
         rows = self._select(*sqlite_queries.logs(query))

@@ -64,8 +64,30 @@ def chunks(values: Collection[str]) -> Iterator[tuple[list[str], str]]:
         yield chunk, ",".join("?" * len(chunk))
 
 
-def spans(query: SpanQuery, *, longest_first: bool) -> Statement:
-    """Pick the documents of spans, roughly where attributes are asked for."""
+def spans(query: SpanQuery) -> Statement:
+    """Pick the documents of spans by start, roughly where attributes are asked for."""
+    return _wanted(query).statement(SPANS, "ORDER BY start")
+
+
+def longest_spans(query: SpanQuery, run: int) -> Statement:
+    """Pick the documents of the spans of a run, the longest first, each with its duration."""
+    where = _wanted(query)
+    where.add(f"{RUN} = ?", run)
+    select = "SELECT document, duration FROM spans CROSS JOIN documents USING (number)"
+    return where.statement(select, "ORDER BY duration DESC")
+
+
+def runs_of(query: SpanQuery) -> Statement:
+    """Pick the runs that have spans of the window that is asked about."""
+    where = Where()
+    where.add("start >= ?", query.since)
+    where.add("start < ?", query.until)
+    if query.since is None and query.until is None:
+        return where.statement("SELECT run FROM runs")
+    return where.statement(f"SELECT DISTINCT {RUN} FROM spans INDEXED BY spans_start")
+
+
+def _wanted(query: SpanQuery) -> Where:
     where = Where()
     where.add("place = ?", None if query.place == "any" else query.place)
     where.add("service = ?", query.service)
@@ -80,8 +102,7 @@ def spans(query: SpanQuery, *, longest_first: bool) -> Statement:
         where.add(_FAILED)
     for key, value in query.attributes.items():  # a dot may stand in the key or between a map and its key
         where.add(*_holds(map(_json_text, (*key.split("."), value))))
-    order = "ORDER BY duration DESC" if longest_first else "ORDER BY start"
-    return where.statement(SPANS, order)
+    return where
 
 
 def logs(query: LogQuery) -> Statement:

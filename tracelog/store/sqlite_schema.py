@@ -4,9 +4,9 @@
 same number, the few columns that questions are asked of, so that a question may read all of these and none of those.
 
 Every index grows where the latest documents are, so that a batch touches few pages however large the file is. Traces
-have numbers too, and documents are found by them; what else has no order (span ids, values that people paste) is kept
-in runs of 16,384 documents, each ordered by itself: who looks for such a value looks into every run. `place` marks the
-spans that `slow` ranks.
+have numbers too, and documents are found by them; what else has no order (span ids, values that people paste, the
+durations of those spans that `slow` ranks, which `place` marks) is kept in runs of 16,384 documents, each ordered by
+itself: who looks for such a value looks into every run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CREATE TABLE spans (
 CREATE UNIQUE INDEX spans_identity ON spans (trace, id);
 CREATE INDEX spans_of_run ON spans ({RUN}, span_id);
 CREATE INDEX spans_start ON spans (start);
-CREATE INDEX spans_place ON spans (place, duration) WHERE place IS NOT NULL;
+CREATE INDEX spans_place ON spans ({RUN}, place, duration) WHERE place IS NOT NULL;
 CREATE INDEX spans_failed ON spans (trace) WHERE status = 'ERROR';
 
 CREATE TABLE logs (
