@@ -126,7 +126,7 @@ def tree(bench: Bench) -> None:
     print_rows("100,000 spans", figures)
     ratio = middle(figures, "build_trace, CPU") / middle(figures, "orjson.loads, CPU")
     bench.wanted("build_trace / orjson.loads, 100,000 spans", ratio, "3 at most")
-    many = bench.job("million", spans=1_000_000)
+    many = bench.job("million", spans=1_000_000, rounds=3)
     print_rows("1,000,000 spans", many, unit=1, digits=1)
     print(f"{'memory for the tree, MiB':48}{many['memory'][0]:10.0f}")
     growth = middle(many, "build_trace, CPU") / middle(figures, "build_trace, CPU")
