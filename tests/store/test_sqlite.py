@@ -318,6 +318,15 @@ def test_a_span_without_valid_ids_is_refused(tmp_path: Path) -> None:
     assert [refusal.document for refusal in result.refused] == [document]
 
 
+def test_a_document_that_is_nested_too_deeply_is_refused_and_its_neighbours_are_stored(tmp_path: Path) -> None:
+    before, deep, after = (otel.encode_log(make_line(n, str(n), at=n)) for n in range(3))
+    nested = b'{"@timestamp":0,"attributes":{"order.id":%s}}' % (b"[" * 100_000 + b"]" * 100_000)
+    with open_store(f"sqlite:{tmp_path}/deep.db") as store:
+        result = store.write([before, deep._replace(body=nested), after])
+        assert (result.stored, [refusal.document.id for refusal in result.refused]) == (2, [deep.id])
+        assert [line.body for line in store.logs()] == ["0", "2"]
+
+
 def test_a_store_that_nobody_closed_closes_its_connections_when_it_is_forgotten(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "forgotten.db")
     store.write([])

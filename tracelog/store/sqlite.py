@@ -213,7 +213,7 @@ class SQLiteStore(Store):
         for row in rows:
             try:
                 yield decode(*row)
-            except (msgspec.MsgspecError, ValueError):
+            except (msgspec.MsgspecError, ValueError, RecursionError):
                 self.skipped += 1
 
     def _select(self, statement: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:

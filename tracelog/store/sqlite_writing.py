@@ -45,7 +45,7 @@ class Rows:
             try:
                 text = document.body.decode()
                 add(position, document)
-            except (msgspec.MsgspecError, ValueError) as error:
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                 self.refused.append(Refusal(document, str(error)))
             else:
                 self._documents.append([position, text])
@@ -92,22 +92,22 @@ class Rows:
 
     def _add_span(self, position: int, document: Document) -> None:
         span = read_span(document.body)
+        self._add_terms(position, span.trace_id, span.attributes)
         place = "root" if span.is_root else "entry" if span.kind in ENTRY_KINDS else None
         self._spans.append(
             [position, document.id, span.trace_id, span.span_id, span.service, span.name, span.kind, span.status,
              _integer(span.start), _integer(span.duration), place]
         )  # fmt: skip
         self._links += ([position, trace_id] for trace_id in span.linked)
-        self._add_terms(position, span.trace_id, span.attributes)
 
     def _add_log(self, position: int, document: Document) -> None:
         line = read_log(document.body)
+        if line.trace_id:
+            self._add_terms(position, line.trace_id, line.attributes)
         self._logs.append(
             [position, document.id, line.trace_id or "", line.span_id, line.service, _integer(line.time),
              line.severity and _integer(line.severity), line.is_span_event]
         )  # fmt: skip
-        if line.trace_id:
-            self._add_terms(position, line.trace_id, line.attributes)
 
     def _add_terms(self, position: int, trace_id: str, attributes: Mapping[str, Any]) -> None:
         held = id_terms(attributes)
