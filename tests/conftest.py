@@ -28,11 +28,18 @@ settings.load_profile("tracelog")
 _ELASTICSEARCH = [pytest.param(name, marks=pytest.mark.elasticsearch, id=f"elasticsearch-{name}") for name in VERSIONS]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave fixtures out of the time limit where nodes are used: the first boot ever downloads the server."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave fixtures out of the time limit where nodes are used: the first boot ever downloads the server.
+
+    Leave out what takes minutes, unless `-m` names it. A default for `-m` would not: the command line replaces that.
+    """
     for item in items:
         if item.get_closest_marker("elasticsearch") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(180, func_only=True))
+    long = [item for item in items if item.get_closest_marker("soak")]
+    if long and "soak" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture(autouse=True)

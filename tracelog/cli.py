@@ -411,12 +411,12 @@ def _print_json(rows: Iterable[Any], as_object: Callable[[Any], dict[str, Any]])
 
 
 def _print_table(name: str, rows: list[Any]) -> int:
-    from tracelog.show import console
+    from tracelog.show import console, tables
 
     if not rows:
         _say("nothing found in this window")
         return NOTHING_FOUND
-    getattr(console, name)(console.make_console(), rows)
+    getattr(tables, name)(console.make_console(), rows)
     return FOUND
 
 

@@ -164,7 +164,7 @@ def in_call_order(lines: Iterable[LogEntry]) -> list[LogEntry]:
     return [line for _, _, line in sorted(keyed, key=itemgetter(0, 1))]
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True):
+class Node(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A span at its place in the tree. `self_time`: ns in which no child was running.
 
     `descendants` counts the spans below this one, which stand directly behind it in `Trace.nodes`. An `orphan`
@@ -196,7 +196,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         return line.span_id != self.span.span_id
 
 
-class Ghost(msgspec.Struct, frozen=True, kw_only=True):
+class Ghost(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A span that never arrived, as far as others prove it: its children and the lines that carry its id.
 
     It is no node of the tree, and no span. `start`, `end`: ns, from the first to the last that its children and lines
@@ -228,7 +228,7 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
         return self.end - self.start
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """What is remarkable about a trace, in one sentence, and the spans (or ghosts) that it is about."""
 
     kind: str

@@ -79,7 +79,7 @@ def raw_lines(url: str, namespace: str = "*") -> list[str]:
 
 def _raw_rows(path: str) -> Iterator[Any]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        for (document,) in connection.execute("SELECT document FROM logs"):
+        for (document,) in connection.execute("SELECT document FROM logs JOIN documents USING (number)"):
             yield json.loads(document)
 
 

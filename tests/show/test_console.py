@@ -19,7 +19,7 @@ from rich.cells import cell_len
 from tracelog.model import ExceptionInfo, Finding, LogEntry, Match, Operation, SpanEvent, SpanLink, Trace, TraceSummary
 from tracelog.read.clocks import adjust_clocks
 from tracelog.read.tree import build_trace
-from tracelog.show import console, text
+from tracelog.show import console, tables, text
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 MS = 1_000_000
@@ -184,9 +184,9 @@ MATCHES = [Match(TRACE, "order.id", "A-1234", 12), Match(OTHER, "message", "x\ny
 def test_tables_look_like_their_snapshots_and_fit(width: int) -> None:
     out = io.StringIO()
     shown = console.make_console(out, width=width, color=False)
-    console.print_slow(shown, SUMMARIES)
-    console.print_operations(shown, OPERATIONS)
-    console.print_matches(shown, MATCHES)
+    tables.print_slow(shown, SUMMARIES)
+    tables.print_operations(shown, OPERATIONS)
+    tables.print_matches(shown, MATCHES)
     check_snapshot(f"tables-{width}.txt", out.getvalue())
     assert [line for line in out.getvalue().splitlines() if cell_len(line) > width] == []
 

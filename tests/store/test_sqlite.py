@@ -7,16 +7,20 @@ import multiprocessing
 import os
 import sqlite3
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
-from documents import keep, make_line, make_span
+from documents import MS, START, keep, make_line, make_span, span_id, trace_id
 
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
+from tracelog.model import LogEntry, Span, SpanLink
 from tracelog.schema import otel
-from tracelog.store import open_store
+from tracelog.store import open_store, sqlite_queries
 from tracelog.store.base import WriteResult
+from tracelog.store.query import log_query, span_query
 from tracelog.store.sqlite import SQLiteStore
+from tracelog.store.sqlite_queries import IN_ANY_RUN, OF_TRACE
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -125,8 +129,179 @@ def test_a_store_of_another_version_is_rejected_for_reading_and_for_writing(tmp_
             with pytest.raises(StoreRejectedError) as caught:
                 attempt()
             assert str(caught.value) == (
-                f"sqlite:{path}: written by another version of tracelog (layout 99, expected 1)"
+                f"sqlite:{path}: written by another version of tracelog (layout 99, expected 2)"
             )
+
+
+FIRST_LAYOUT = """
+CREATE TABLE spans (
+    id TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT NOT NULL,
+    service TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL,
+    start INTEGER NOT NULL, duration INTEGER NOT NULL,
+    root INTEGER NOT NULL, entry INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE UNIQUE INDEX spans_id ON spans (id);
+CREATE INDEX spans_start ON spans (start);
+CREATE TABLE logs (
+    id TEXT NOT NULL, trace_id TEXT, span_id TEXT, service TEXT NOT NULL,
+    time INTEGER NOT NULL, severity INTEGER, event INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE UNIQUE INDEX logs_id ON logs (id);
+CREATE TABLE links (trace_id TEXT NOT NULL, span INTEGER NOT NULL);
+CREATE INDEX links_trace ON links (trace_id, span);
+CREATE TABLE id_terms (
+    value TEXT NOT NULL, key TEXT NOT NULL, trace_id TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (value, key, trace_id)) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+
+
+def write_first_layout(path: Path, spans: list[Span], lines: list[LogEntry]) -> None:
+    """Write a file as the first layout had it."""
+    connection = sqlite3.connect(path)
+    connection.executescript(FIRST_LAYOUT)
+    for span in spans:
+        root = span.parent_span_id is None
+        place = (root, not root and span.kind == "SERVER")
+        document = otel.encode_span(span)
+        text = (span.trace_id, span.span_id, span.service, span.name, span.kind, span.status)
+        row = (document.id, *text, span.start, span.duration, *place, document.body.decode())
+        inserted = connection.execute(f"INSERT INTO spans VALUES ({', '.join('?' * len(row))})", row)
+        connection.executemany(
+            "INSERT INTO links VALUES (?, ?)", ((link.trace_id, inserted.lastrowid) for link in span.links)
+        )
+    for line in lines:
+        document = otel.encode_log(line)
+        whose = (line.id, line.trace_id, line.span_id, line.service)
+        values = (*whose, line.time, line.severity_number, False, document.body.decode())
+        connection.execute("INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    connection.execute("INSERT INTO id_terms VALUES ('A-1', 'order.id', ?, 1)", (spans[0].trace_id,))
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_a_file_of_the_first_layout_answers_as_one_of_today_does(first: str, tmp_path: Path) -> None:
+    spans = [
+        make_span(1, ms=90, kind="SERVER", attributes={"order.id": "A-1"}),
+        make_span(2, parent=1, at=MS, kind="SERVER", status="ERROR", service="cart"),
+        make_span(3, trace=2, at=2 * MS, links=(SpanLink(trace_id(1), span_id(2)),)),
+    ]
+    lines = [make_line(1, "paid", span=1), make_line(2, "tick", trace=None, at=1), make_line(3, "odd", span=2, at=2)]
+    write_first_layout(tmp_path / "old.db", spans, lines)
+    with open_store(f"sqlite:{tmp_path}/old.db") as old, open_store(f"sqlite:{tmp_path}/new.db") as new:
+        keep(new, *spans, *lines)
+        if first == "write":
+            again = [*otel.encode_spans(spans), *map(otel.encode_log, lines)]
+            assert old.write(again) == WriteResult(0, 6, [])
+        answers = [
+            (
+                list(store.spans()), list(store.logs()), store.trace(trace_id(1)), store.slowest(),
+                store.slowest(errors=True), store.operations(), store.find("A-1"), store.find(span_id(2)),
+                list(store.logs(span_id=span_id(2))),
+            )
+            for store in (old, new)
+        ]  # fmt: skip
+        assert answers[0] == answers[1]
+        keep(old, make_line(4, "after", at=9))
+        assert [line.body for line in old.logs()] == ["paid", "tick", "odd", "after"]
+        assert [line.body for line in open_store(old.url).logs()] == ["paid", "tick", "odd", "after"]
+
+
+def test_what_is_kept_by_runs_is_found_in_each_of_them(tmp_path: Path) -> None:
+    with open_store(f"sqlite:{tmp_path}/runs.db") as store:
+        for number in range(1, 5):
+            span = make_span(7, trace=number, attributes={"order.id": "A-1"})
+            keep(store, span, make_line(number, "a", trace=number, span=7))
+            connection = sqlite3.connect(tmp_path / "runs.db")
+            with connection:
+                connection.execute("INSERT INTO documents VALUES (?, '')", (number * 2**15,))
+            connection.close()
+        assert {(match.trace_id, match.count) for match in store.find("A-1")} == {(trace_id(n), 1) for n in range(1, 5)}
+        assert {(match.trace_id, match.count) for match in store.find(span_id(7))} == {
+            (trace_id(n), 2) for n in range(1, 5)
+        }
+        assert len(list(store.logs(span_id=span_id(7)))) == 4
+        keep(store, *(make_span(n, trace=n, at=n, ms=n * 7 % 40) for n in range(10, 15)))
+        lasting = {1: 10, 2: 10, 3: 10, 4: 10, 10: 30, 11: 37, 12: 4, 13: 11, 14: 18}
+        by_length = sorted(lasting.values(), reverse=True)
+        assert [row.duration // MS for row in store.slowest()] == by_length
+        assert [row.duration // MS for row in store.slowest(limit=3)] == by_length[:3]
+        assert [row.duration // MS for row in store.slowest(since=START + 12)] == [18, 11, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        ("größe", "GRÖSSE: GRÖßE 42"),
+        ("привет мир", "ПРИВЕТ, мир!"),
+        ("注文", "新しい 注文 です"),
+        ("100_%", "it is 100_ % sure"),
+        ('back\\slash "quoted"', 'a back\\slash\n\t"Quoted"'),
+        ("x" * 3000, "X" * 3000),
+    ],
+)
+def test_words_are_found_in_any_case_whatever_stands_between(text: str, body: str, tmp_path: Path) -> None:
+    with open_store(f"sqlite:{tmp_path}/words.db") as store:
+        keep(store, make_line(1, body), make_line(2, "something else"))
+        assert [line.body for line in store.logs(text=text)] == [body]
+        assert [match.field for match in store.find(text)] == ["message"]
+
+
+STREAMING = {
+    "all lines": sqlite_queries.logs(log_query()),
+    "lines of a service": sqlite_queries.logs(log_query(service="shop", level="error", until=START)),
+    "lines with words": sqlite_queries.logs(log_query(text="order paid", since=START)),
+    "all spans": sqlite_queries.spans(span_query()),
+    "spans with an attribute": sqlite_queries.spans(span_query(attributes={"a": "b"})),
+    "slow spans of a service": sqlite_queries.spans(span_query(service="a", min_duration=5)),
+    "slowest roots": sqlite_queries.longest_spans(span_query(place="root", failed=True), 3),
+    "slowest entries": sqlite_queries.longest_spans(span_query(place="entry", name="a", since=START), 0),
+}
+
+
+@pytest.mark.parametrize("question", STREAMING)
+def test_what_is_iterated_over_comes_in_its_order_from_an_index_and_is_not_sorted_first(
+    question: str, tmp_path: Path
+) -> None:
+    with open_store(f"sqlite:{tmp_path}/plans.db") as store:
+        store.setup()
+    connection = sqlite3.connect(tmp_path / "plans.db")
+    text, values = STREAMING[question]
+    steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
+    connection.close()
+    assert "USING" in steps[0]
+    assert [step for step in steps if "TEMP B-TREE" in step] == []
+
+
+@pytest.mark.parametrize(
+    ("question", "index"),
+    [
+        (f"SELECT number FROM spans WHERE {OF_TRACE}", "spans_identity"),
+        (f"SELECT number FROM logs WHERE {OF_TRACE}", "logs_identity"),
+        (f"SELECT trace FROM spans WHERE span_id = ? AND {IN_ANY_RUN}", "spans_of_run"),
+        (f"SELECT trace FROM logs WHERE span_id = ? AND {IN_ANY_RUN}", "logs_of_run"),
+        ("SELECT trace FROM id_terms WHERE run IN runs AND value = ?", "id_terms"),
+    ],
+)
+def test_an_id_is_looked_up_in_an_index(question: str, index: str, tmp_path: Path) -> None:
+    with open_store(f"sqlite:{tmp_path}/plans.db") as store:
+        store.setup()
+    connection = sqlite3.connect(tmp_path / "plans.db")
+    steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {question}", ("a",))]
+    connection.close()
+    assert steps[0].startswith("SEARCH")
+    assert index in steps[0]
+
+
+def test_reading_all_keeps_nothing_of_what_was_read(tmp_path: Path) -> None:
+    with open_store(f"sqlite:{tmp_path}/many.db") as store:
+        keep(store, *(make_line(n, "x" * 1000, at=n) for n in range(5000)))
+        keep(store, *(make_span(n, at=n, attributes={"a": "x" * 1000}) for n in range(1, 5000)))
+        for read in (store.logs, store.spans):
+            tracemalloc.start()
+            assert sum(1 for _ in read()) >= 4999
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak < 500_000
 
 
 def test_a_folder_that_does_not_exist_is_unavailable(tmp_path: Path) -> None:
@@ -141,6 +316,15 @@ def test_a_span_without_valid_ids_is_refused(tmp_path: Path) -> None:
         result = store.write([document])
     assert result == WriteResult(0, 0, result.refused)
     assert [refusal.document for refusal in result.refused] == [document]
+
+
+def test_a_document_that_is_nested_too_deeply_is_refused_and_its_neighbours_are_stored(tmp_path: Path) -> None:
+    before, deep, after = (otel.encode_log(make_line(n, str(n), at=n)) for n in range(3))
+    nested = b'{"@timestamp":0,"attributes":{"order.id":%s}}' % (b"[" * 100_000 + b"]" * 100_000)
+    with open_store(f"sqlite:{tmp_path}/deep.db") as store:
+        result = store.write([before, deep._replace(body=nested), after])
+        assert (result.stored, [refusal.document.id for refusal in result.refused]) == (2, [deep.id])
+        assert [line.body for line in store.logs()] == ["0", "2"]
 
 
 def test_a_store_that_nobody_closed_closes_its_connections_when_it_is_forgotten(tmp_path: Path) -> None:

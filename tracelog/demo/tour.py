@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tracelog.schema.times import format_iso
 from tracelog.show import console as show
+from tracelog.show import tables
 from tracelog.show.text import duration
 from tracelog.store import DEFAULT_URL, resolve_url
 from tracelog.store.query import ENTRY_KINDS
@@ -33,9 +34,9 @@ def show_around(store: Store, result: ShopResult) -> None:
     )
     operations = [row for row in store.operations(since=since) if row.kind in ENTRY_KINDS]
     _say(out, store, f"ops --since {since}")
-    show.print_operations(out, operations)
+    tables.print_operations(out, operations)
     _say(out, store, f"slow --since {since} --limit {SLOWEST}")
-    show.print_slow(out, store.slowest(since=since, limit=SLOWEST))
+    tables.print_slow(out, store.slowest(since=since, limit=SLOWEST))
     out.print(f"\nCustomer {result.slow_customer} asks why order {result.slow_order_id} took so long.")
     _say(out, store, f"show {result.slow_order_id}")
     show.print_trace(out, store.trace(result.slow_order_id))

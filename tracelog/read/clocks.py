@@ -7,7 +7,7 @@ guess or a ghost's bounds may come out better.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -29,8 +29,11 @@ def adjust_clocks(trace: Trace, *, now: int | None = None) -> Trace:
     lines = list(_moved_lines(trace, shifts))
     linked = {node.span.span_id: node.linked_from for node in trace.nodes if node.linked_from}
     adjusted = assemble(trace.trace_id, spans, lines, linked, now=now)
-    moved = tuple(_said(trace, clock, shift) for clock, shift in shifts.items())
-    return msgspec.structs.replace(adjusted, findings=(*moved, *adjusted.findings))
+    moved: dict[str, list[str]] = {clock: [] for clock in shifts}
+    for span in trace.spans:
+        moved.get(clock_of(span), []).append(span.span_id)
+    said = tuple(_said(clock, shift, moved[clock]) for clock, shift in shifts.items())
+    return msgspec.structs.replace(adjusted, findings=(*said, *adjusted.findings))
 
 
 def _moved_lines(trace: Trace, shifts: Mapping[str, int]) -> Iterator[LogEntry]:
@@ -61,7 +64,6 @@ def _moved_line(line: LogEntry, shift: int) -> LogEntry:
     return msgspec.structs.replace(line, time=line.time + shift, observed_time=observed)
 
 
-def _said(trace: Trace, clock: str, shift: int) -> Finding:
+def _said(clock: str, shift: int, span_ids: Sequence[str]) -> Finding:
     text = f"the times of {clock} are shown {milliseconds(shift)} {'later' if shift > 0 else 'earlier'}"
-    moved = tuple(node.span.span_id for node in trace.nodes if clock_of(node.span) == clock)
-    return Finding("skew", f"clock adjusted: {text} than they were written", moved)
+    return Finding("skew", f"clock adjusted: {text} than they were written", tuple(span_ids))

@@ -17,6 +17,7 @@ skew       clocks that contradict each other
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -70,8 +71,10 @@ def explanations(trace: Trace) -> Iterator[Finding]:
 def _age(trace: Trace, now: int) -> int | None:
     """Return the age of the newest document, ns; None if it is too old, or later than any clock's error, to matter."""
     spans = (node.span.end for node in trace.nodes)
-    lines = (line.observed_time or line.time for line in trace.logs)
-    newest = max((time for times in (spans, lines) for time in times if time <= now + ARRIVING), default=0)
+    placed = chain.from_iterable(node.logs for node in trace.nodes)
+    adrift = chain.from_iterable(ghost.logs for ghost in trace.ghosts)
+    lines = (line.observed_time or line.time for line in chain(placed, adrift, trace.unplaced_logs))
+    newest = max((time for time in chain(spans, lines) if time <= now + ARRIVING), default=0)
     return max(now - newest, 0) if now - newest < ARRIVING else None
 
 
@@ -133,7 +136,7 @@ def _cycles(trace: Trace) -> Iterator[Finding]:
         several = f"{count(size, 'span')} name each other as parents, in a circle; it was broken at {name}"
         text = f"{name} names itself as its parent" if size == 1 else several
     else:
-        text = f"{len(tops)} circles of spans that name each other as parents were broken"
+        text = f"{len(tops):,} circles of spans that name each other as parents were broken"
     if tops:
         yield Finding("cycle", text, tuple(span_id for circle in circles for span_id in circle))
 

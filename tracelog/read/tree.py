@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from tracelog.model import Ghost, LogEntry, Node, Span, SpanLink, Trace
 from tracelog.read.critical import with_critical_path
@@ -41,7 +42,8 @@ def assemble(
     trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], incoming: Incoming, *, now: int | None = None
 ) -> Trace:
     """Build the tree of one trace; `incoming` are the links from elsewhere, by span id."""
-    distinct = sorted(_distinct(spans), key=lambda span: (span.start, -span.duration, _key(span)))
+    distinct = sorted(_distinct(list(spans)), key=attrgetter("start"))
+    distinct.sort(key=_by_start)  # of what is nearly sorted, which takes half as long as at once
     index = SpanIndex(distinct)
     ancestry = trace_ancestry(distinct, index)
     placement = place_by_id(logs, index)
@@ -83,8 +85,8 @@ def _nodes(
                 depth=depths[position],
                 descendants=descendants[index],
                 self_time=self_times[position],
-                logs=tuple(lines.get(position, ())),
-                linked_from=tuple(linked.get(position, ())),
+                logs=tuple(lines[position]) if position in lines else (),
+                linked_from=tuple(linked[position]) if position in linked else (),
                 orphan=position in orphans,
                 cycle=None if closing is None else places[closing],
             )
@@ -101,8 +103,14 @@ def _key(span: Span) -> _Key:
     return (span.span_id, span.kind, span.service)
 
 
-def _distinct(spans: Iterable[Span]) -> Collection[Span]:
+def _by_start(span: Span) -> tuple[int, int, str, str, str]:
+    return (span.start, -span.duration, span.span_id, span.kind, span.service)
+
+
+def _distinct(spans: Collection[Span]) -> Collection[Span]:
     """Drop what arrived twice, also by two ways of which one lost the span's kind and the end of its times."""
+    if len({span.span_id for span in spans}) == len(spans):
+        return spans
     known = {_key(span): span for span in spans}
     if len({span.span_id for span in known.values()}) == len(known):
         return known.values()

@@ -7,13 +7,13 @@ of an id-like attribute answers "which trace holds this order id" by index.
 
 from __future__ import annotations
 
+import heapq
 import os
 import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet, finalize
@@ -23,15 +23,16 @@ import msgspec
 from tracelog import ids
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
 from tracelog.model import LogEntry, Match, Operation, Span
-from tracelog.read.latency import nearest_rank
 from tracelog.schema import otel
 from tracelog.schema.otel import Document
-from tracelog.store import sqlite_schema
+from tracelog.schema.otel_columns import read_said
+from tracelog.store import sqlite_operations, sqlite_queries, sqlite_schema
 from tracelog.store.base import Store, Totals, TraceContents, WriteResult
 from tracelog.store.forks import before_fork, no_fork
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
-from tracelog.store.sqlite_writing import chunks, insert_logs, insert_spans, rows_of
-from tracelog.store.terms import matches_attributes, rough_words, values_of, words_pattern
+from tracelog.store.sqlite_queries import IN_ANY_RUN, LOGS, OF_TRACE, SPANS, Where, chunks
+from tracelog.store.sqlite_writing import Rows
+from tracelog.store.terms import keys_of, matches_attributes, words_pattern
 
 _BUSY_MS = 30_000
 _Decoded = TypeVar("_Decoded")
@@ -83,13 +84,13 @@ class SQLiteStore(Store):
 
     def write(self, documents: Sequence[Document]) -> WriteResult:
         """Store a batch in one transaction."""
+        rows = Rows(documents)
         with no_fork, _translated(self.path):
             connection = self._connect_writer()
-            spans, logs, refused = rows_of(documents)
             with _transaction(connection):
                 sqlite_schema.ensure(connection)
-                stored = insert_spans(connection, spans) + insert_logs(connection, logs)
-        return WriteResult(stored, len(documents) - stored - len(refused), refused)
+                stored = rows.insert(connection)
+        return WriteResult(stored, len(documents) - stored - len(rows.refused), rows.refused)
 
     def refresh(self) -> None:
         """Do nothing: a committed transaction is visible at once."""
@@ -107,89 +108,44 @@ class SQLiteStore(Store):
     def operations(
         self, *, service: str | None = None, since: Time | None = None, until: Time | None = None
     ) -> list[Operation]:
-        """Return the latency of each operation, exactly, from one ordered scan of an index."""
-        where = _Where()
+        """Return the latency of each operation, exactly, from one scan of the spans."""
+        where = Where()
         where.add("service = ?", service)
         where.add("start >= ?", moment(since))
         where.add("start < ?", moment(until))
-        rows = self._select(
-            f"SELECT service, name, kind, duration, status FROM spans {where} ORDER BY service, name, kind, duration",
-            where.values,
-        )
-        grouped = groupby(rows, key=lambda row: row[:3])
-        found = [self._operation(key, [row[3:] for row in group], where) for key, group in grouped]
-        return sorted(found, key=lambda operation: (-operation.count, operation.service, operation.name))
+        rows = self._select(*where.statement("SELECT service, name, kind, status, duration, number FROM spans"))
+        return sqlite_operations.operations(rows, self._trace_of)
 
-    def _operation(self, key: tuple[str, str, str], spans: list[tuple[int, str]], window: _Where) -> Operation:
-        durations = [duration for duration, _ in spans]
-        figures = {f"p{rank}": nearest_rank(durations, rank) for rank in (50, 95, 99)}
-        where = " ".join((f"{window} AND" if window.values else "WHERE", "service = ? AND name = ? AND kind = ?"))
-        examples = {}
-        for figure, duration in figures.items():
-            (trace_id,) = next(
-                self._select(
-                    f"SELECT trace_id FROM spans {where} AND duration = ? LIMIT 1",
-                    (*window.values, *key, duration),
-                )
-            )
-            examples[figure] = trace_id
-        return Operation(
-            service=key[0],
-            name=key[1],
-            kind=key[2],
-            count=len(spans),
-            error_count=sum(status == "ERROR" for _, status in spans),
-            max=durations[-1],
-            examples=examples,
-            **figures,
+    def _trace_of(self, number: int) -> str:
+        ((trace_id,),) = self._select(
+            "SELECT trace_id FROM spans JOIN traces USING (trace) WHERE number = ?", (number,)
         )
+        return str(trace_id)
 
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
-        where = _Where()
-        if query.place == "root":
-            where.literal("root")
-        elif query.place == "entry":
-            where.literal("entry")
-        where.add("service = ?", query.service)
-        where.add("name = ?", query.name)
-        where.add("kind = ?", query.kind)
-        where.add("status = ?", query.status)
-        where.add("duration >= ?", query.min_duration)
-        where.add("duration <= ?", query.max_duration)
-        where.add("start >= ?", query.since)
-        where.add("start < ?", query.until)
-        for key, value in query.attributes.items():
-            for part in (*key.split("."), value):  # a dot may stand in the key or between a map and its key
-                where.add("instr(document, ?)", _json_text(part))
-        order = "duration DESC" if longest_first else "start"
-        rows = self._select(f"SELECT document FROM spans {where} ORDER BY {order}", where.values)
+        rows = self._longest_first(query) if longest_first else self._select(*sqlite_queries.spans(query))
         for span in self._decoded(otel.decode_span, rows):
             if matches_attributes(span.attributes, query.attributes):
                 yield span
 
+    def _longest_first(self, query: SpanQuery) -> Iterator[tuple[str]]:
+        """Merge the spans of all runs, of each of which they come by duration."""
+        runs = [run for (run,) in self._select(*sqlite_queries.runs_of(query))]
+        spans = (self._select(*sqlite_queries.longest_spans(query, run)) for run in runs)
+        for document, _ in heapq.merge(*spans, key=lambda row: -row[1]):
+            yield (document,)
+
     def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
-        where = _Where()
-        where.add("trace_id = ?", query.trace_id)
-        where.add("span_id = ?", query.span_id)
-        where.add("service = ?", query.service)
-        where.add("severity >= ?", query.severity)
-        where.add("time >= ?", query.since)
-        where.add("time < ?", query.until)
+        rows = self._select(*sqlite_queries.logs(query))
         pattern = words_pattern(query.text) if query.text else None
-        if pattern:
-            where.add("may_hold(document, ?)", rough_words(query.text or ""))
-        rows = self._select(f"SELECT document, id FROM logs {where} ORDER BY time", where.values)
         for entry in self._decoded(otel.decode_log, rows):
             if pattern is None or pattern.search(entry.message):
                 yield entry
 
     def _contents(self, trace_id: str) -> TraceContents:
-        spans = self._select("SELECT document FROM spans WHERE trace_id = ? ORDER BY start", (trace_id,))
-        logs = self._select("SELECT document, id FROM logs WHERE trace_id = ? ORDER BY time", (trace_id,))
-        linking = self._select(
-            "SELECT document FROM spans WHERE rowid IN (SELECT span FROM links WHERE trace_id = ?) ORDER BY start",
-            (trace_id,),
-        )
+        spans = self._select(f"{SPANS} WHERE {OF_TRACE}", (trace_id,))
+        logs = self._select(f"{LOGS} WHERE {OF_TRACE}", (trace_id,))
+        linking = self._select(f"{SPANS} WHERE number IN (SELECT number FROM links WHERE trace_id = ?)", (trace_id,))
         return TraceContents(
             list(self._decoded(otel.decode_span, spans)),
             list(self._decoded(otel.decode_log, logs)),
@@ -199,15 +155,12 @@ class SQLiteStore(Store):
     def _totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
         totals: dict[str, Totals] = {}
         for chunk, marks in chunks(trace_ids):
-            lines = dict(
-                self._select(
-                    f"SELECT trace_id, sum(NOT event) FROM logs WHERE trace_id IN ({marks}) GROUP BY trace_id",
-                    chunk,
-                )
-            )
+            which = f"USING (trace) WHERE trace_id IN ({marks}) GROUP BY trace"
+            select = f"SELECT trace_id, sum(NOT event) FROM traces CROSS JOIN logs {which}"
+            lines = dict(self._select(select, chunk))
             rows = self._select(
                 "SELECT trace_id, count(*), sum(status = 'ERROR'), min(start), max(start + duration),"
-                f" max(CASE WHEN root THEN duration END) FROM spans WHERE trace_id IN ({marks}) GROUP BY trace_id",
+                f" max(CASE place WHEN 'root' THEN duration END) FROM traces CROSS JOIN spans {which}",
                 chunk,
             )
             for trace_id, spans, errors, start, end, root in rows:
@@ -215,27 +168,23 @@ class SQLiteStore(Store):
         return totals
 
     def _find_ids(self, wanted: ids.Candidates) -> list[Match]:
-        for field, column, value in (
-            ("trace_id", "trace_id", wanted.trace_id),
-            ("span_id", "span_id", wanted.span_id),
+        for field, condition, value in (
+            ("trace_id", OF_TRACE, wanted.trace_id),
+            ("span_id", f"span_id = ? AND {IN_ANY_RUN} AND trace_id != ''", wanted.span_id),
         ):
-            if value is None:
-                continue
             found: Counter[str] = Counter()
-            for table in ("spans", "logs"):
-                rows = self._select(
-                    f"SELECT trace_id, count(*) FROM {table} WHERE {column} = ? AND trace_id IS NOT NULL"
-                    " GROUP BY trace_id",
-                    (value,),
-                )
-                found.update(dict(rows))
+            for table in ("spans", "logs") if value else ():
+                select = f"SELECT trace_id, count(*) FROM {table} CROSS JOIN traces USING (trace) WHERE {condition}"
+                found.update(dict(self._select(f"{select} GROUP BY trace", (value,))))
             if found:
-                return [Match(trace_id, field, value, count) for trace_id, count in found.items()]
+                return [Match(trace_id, field, value or "", count) for trace_id, count in found.items()]
         return []
 
     def _find_value(self, value: str) -> list[Match]:
         rows = self._select(
-            "SELECT trace_id, key, sum(count) FROM id_terms WHERE value = ? GROUP BY trace_id, key", (value,)
+            "SELECT trace_id, key, sum(count) FROM id_terms CROSS JOIN traces USING (trace)"
+            " WHERE run IN runs AND value = ? GROUP BY trace, key",
+            (value,),
         )
         matches = [Match(trace_id, key, value, count) for trace_id, key, count in rows]
         return _one_per_trace(matches or self._scan(value))
@@ -243,28 +192,28 @@ class SQLiteStore(Store):
     def _scan(self, value: str) -> list[Match]:
         """Look for a value in every attribute and, where none holds it, in the text of every line."""
         held: Counter[tuple[str, str]] = Counter()
-        said: Counter[tuple[str, str]] = Counter()
+        texts: Counter[tuple[str, str]] = Counter()
         pattern = words_pattern(value)
-        spans = self._select("SELECT document FROM spans WHERE instr(document, ?)", (_json_text(value),))
-        for span in self._decoded(otel.decode_span, spans):
-            held.update((span.trace_id, key) for key, text in set(values_of(span.attributes)) if text == value)
-        logs = self._select(
-            "SELECT document, id FROM logs WHERE trace_id IS NOT NULL"
-            " AND (may_hold(document, ?) OR instr(document, ?))",
-            (rough_words(value), _json_text(value)),
-        )
-        for entry in self._decoded(otel.decode_log, logs):
-            trace_id = entry.trace_id or ""
-            held.update((trace_id, key) for key, text in set(values_of(entry.attributes)) if text == value)
-            if pattern.search(entry.message):
-                said[trace_id, "message"] += 1
-        return [Match(trace_id, field, value, count) for (trace_id, field), count in (held or said).items()]
+        for said in self._decoded(read_said, self._select(*sqlite_queries.documents_with(value))):
+            if said.trace_id:
+                held.update((said.trace_id, key) for key in keys_of(value, said.attributes))
+                texts[said.trace_id, "message"] += bool(pattern.search(said.message))
+        return [Match(*found, value, count) for found, count in (held or +texts).items()]
+
+    def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
+        durations: dict[str, int] = {}
+        for chunk, marks in chunks(trace_ids):
+            # The plus has SQLite read the spans of these traces, rather than every root.
+            which = f"trace_id IN ({marks}) AND +place = 'root' GROUP BY trace"
+            select = f"SELECT trace_id, max(duration) FROM traces CROSS JOIN spans USING (trace) WHERE {which}"
+            durations.update(dict(self._select(select, chunk)))
+        return durations
 
     def _decoded(self, decode: Callable[..., _Decoded], rows: Iterable[Sequence[Any]]) -> Iterator[_Decoded]:
         for row in rows:
             try:
                 yield decode(*row)
-            except (msgspec.MsgspecError, ValueError):
+            except (msgspec.MsgspecError, ValueError, RecursionError):
                 self.skipped += 1
 
     def _select(self, statement: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
@@ -300,26 +249,9 @@ class SQLiteStore(Store):
             connection = sqlite_schema.connect(self.path, create=False, busy_ms=_BUSY_MS)
             self._local.connection = connection
             self._connections.append(connection)
+            if sqlite_schema.is_old(connection):
+                self.setup()
         return connection
-
-
-class _Where:
-    """A WHERE clause under construction: conditions and the values they are bound to."""
-
-    def __init__(self) -> None:
-        self.conditions: list[str] = []
-        self.values: list[Any] = []
-
-    def literal(self, condition: str) -> None:
-        self.conditions.append(condition)
-
-    def add(self, condition: str, value: Any) -> None:
-        if value is not None:
-            self.conditions.append(condition)
-            self.values.append(value)
-
-    def __str__(self) -> str:
-        return "WHERE " + " AND ".join(self.conditions) if self.conditions else ""
 
 
 @contextmanager
@@ -342,11 +274,6 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-
-
-def _json_text(value: str) -> str:
-    """Return a text as it stands within the quotes of a stored document."""
-    return msgspec.json.encode(value.encode(errors="replace").decode())[1:-1].decode()
 
 
 def _one_per_trace(matches: list[Match]) -> list[Match]:

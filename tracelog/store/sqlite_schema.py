@@ -1,56 +1,66 @@
-"""The tables of the embedded store, and how a row is made of a span or a log entry.
+"""The tables of the embedded store, and the connections to its file.
 
-`root` and `entry` mark the spans that `slow` ranks, each with a partial index by duration, so that the slowest are
-read from its end. The index over service, name, kind and duration holds all that `ops` needs.
+`documents` holds each document as it came, by its number, in the order of arrival; `spans` and `logs` hold, under the
+same number, the few columns that questions are asked of, so that a question may read all of these and none of those.
+
+Every index grows where the latest documents are, so that a batch touches few pages however large the file is. Traces
+have numbers too, and documents are found by them; what else has no order (span ids, values that people paste, the
+durations of those spans that `slow` ranks, which `place` marks) is kept in runs of 16,384 documents, each ordered by
+itself: who looks for such a value looks into every run.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
-from tracelog.model import LEVELS, LogEntry, Span
-from tracelog.store.query import ENTRY_KINDS
-from tracelog.store.terms import may_hold
+from tracelog.store import sqlite_migration
 
-VERSION = 1
+VERSION = 2
+_RUN_BITS = 14
+RUN = f"number >> {_RUN_BITS}"
+"""The run that a document is in."""
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS spans (
-    id TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT NOT NULL,
+TABLES = f"""
+CREATE TABLE documents (number INTEGER PRIMARY KEY, document TEXT NOT NULL);
+
+CREATE TABLE traces (trace INTEGER PRIMARY KEY, trace_id TEXT NOT NULL UNIQUE);
+
+CREATE TABLE spans (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, trace INTEGER NOT NULL, span_id TEXT NOT NULL,
     service TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL,
-    start INTEGER NOT NULL, duration INTEGER NOT NULL,
-    root INTEGER NOT NULL, entry INTEGER NOT NULL, document TEXT NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS spans_id ON spans (id);
-CREATE INDEX IF NOT EXISTS spans_trace ON spans (trace_id);
-CREATE INDEX IF NOT EXISTS spans_span ON spans (span_id);
-CREATE INDEX IF NOT EXISTS spans_start ON spans (start);
-CREATE INDEX IF NOT EXISTS spans_root ON spans (duration) WHERE root;
-CREATE INDEX IF NOT EXISTS spans_entry ON spans (duration) WHERE entry;
-CREATE INDEX IF NOT EXISTS spans_operation ON spans (service, name, kind, duration, status, start);
+    start INTEGER NOT NULL, duration INTEGER NOT NULL, place TEXT);
+CREATE UNIQUE INDEX spans_identity ON spans (trace, id);
+CREATE INDEX spans_of_run ON spans ({RUN}, span_id);
+CREATE INDEX spans_start ON spans (start);
+CREATE INDEX spans_place ON spans ({RUN}, place, duration) WHERE place IS NOT NULL;
+CREATE INDEX spans_failed ON spans (trace) WHERE status = 'ERROR';
 
-CREATE TABLE IF NOT EXISTS logs (
-    id TEXT NOT NULL, trace_id TEXT, span_id TEXT, service TEXT NOT NULL,
-    time INTEGER NOT NULL, severity INTEGER, event INTEGER NOT NULL, document TEXT NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS logs_id ON logs (id);
-CREATE INDEX IF NOT EXISTS logs_trace ON logs (trace_id, time) WHERE trace_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS logs_span ON logs (span_id) WHERE span_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS logs_time ON logs (time);
-CREATE INDEX IF NOT EXISTS logs_service ON logs (service, time);
+CREATE TABLE logs (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, trace INTEGER NOT NULL, span_id TEXT, service TEXT NOT NULL,
+    time INTEGER NOT NULL, severity INTEGER, event INTEGER NOT NULL);
+CREATE UNIQUE INDEX logs_identity ON logs (trace, id);
+CREATE INDEX logs_of_run ON logs ({RUN}, span_id) WHERE span_id IS NOT NULL;
+CREATE INDEX logs_time ON logs (time);
 
-CREATE TABLE IF NOT EXISTS links (trace_id TEXT NOT NULL, span INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS links_trace ON links (trace_id, span);
+CREATE TABLE links (trace_id TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (trace_id, number)) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS id_terms (
-    value TEXT NOT NULL, key TEXT NOT NULL, trace_id TEXT NOT NULL, count INTEGER NOT NULL,
-    PRIMARY KEY (value, key, trace_id)) WITHOUT ROWID;
+CREATE TABLE id_terms (
+    run INTEGER NOT NULL, value TEXT NOT NULL, key TEXT NOT NULL, trace INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (run, value, key, trace)) WITHOUT ROWID;
+
+CREATE VIEW runs (run) AS WITH RECURSIVE each_run (run) AS (
+    SELECT 0 UNION ALL SELECT run + 1 FROM each_run WHERE run < (SELECT max(number) >> {_RUN_BITS} FROM documents))
+    SELECT run FROM each_run;
 """
+"""Lines of no trace have a trace too, whose id is '': of each id there is one such line."""
 
-INSERT_SPAN = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-INSERT_LOG = "INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-INSERT_TERM = "INSERT INTO id_terms VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
+_PAGE = 8192
+_CHECKPOINT_PAGES = 4000
+"""How large the write-ahead log grows before it is written back: rarely, for each time the same pages are written."""
+_CACHE_KIB = 16_384
+"""What a writer keeps in memory: the pages that the next batch touches again."""
 
 
 def connect(path: Path, *, create: bool, busy_ms: int) -> sqlite3.Connection:
@@ -61,12 +71,11 @@ def connect(path: Path, *, create: bool, busy_ms: int) -> sqlite3.Connection:
         )
     connection = sqlite3.connect(path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
     try:
-        connection.create_function("may_hold", 2, may_hold, deterministic=True)
         connection.execute("PRAGMA synchronous = NORMAL")
         version = _version(connection)
         if version is None or (version == 0 and not create):
             raise StoreRejectedError(f"sqlite:{path}: not a tracelog store")
-        if version not in (0, VERSION):
+        if version > VERSION:
             raise StoreRejectedError(
                 f"sqlite:{path}: written by another version of tracelog (layout {version}, expected {VERSION})"
             )
@@ -76,37 +85,38 @@ def connect(path: Path, *, create: bool, busy_ms: int) -> sqlite3.Connection:
     return connection
 
 
-def ensure(connection: sqlite3.Connection) -> None:
-    """Create the tables within the transaction that is open, where they are absent."""
-    if _version(connection) == 0:
-        for statement in _TABLES.split(";"):
-            if statement.strip():
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-
-
 def prepare(connection: sqlite3.Connection) -> None:
-    """Switch the file to write-ahead logging, which stays with it; readers then never wait for a writer."""
+    """Make a connection one that writes; a new file gets write-ahead logging, so that readers never wait for it."""
     if _version(connection) == 0:
+        connection.execute(f"PRAGMA page_size = {_PAGE}")
         connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
 
-def span_row(document_id: str, span: Span, document: str) -> tuple[Any, ...]:
-    """Return the columns of a span."""
-    root = span.parent_span_id is None
-    return (
-        document_id, span.trace_id, span.span_id, span.service, span.name, span.kind, span.status,
-        _integer(span.start), _integer(span.duration), root, not root and span.kind in ENTRY_KINDS, document,
-    )  # fmt: skip
+def ensure(connection: sqlite3.Connection) -> None:
+    """Create the tables within the transaction that is open, where they are absent or an earlier version's."""
+    version = _version(connection)
+    if version == VERSION:
+        return
+    if version == sqlite_migration.FROM:
+        sqlite_migration.put_aside(connection)
+    for statement in TABLES.split(";"):
+        if statement.strip():
+            connection.execute(statement)
+    if version == sqlite_migration.FROM:
+        sqlite_migration.bring_back(connection)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def log_row(document_id: str, entry: LogEntry, document: str) -> tuple[Any, ...]:
-    """Return the columns of a log entry; its severity is the number, else the number of its level."""
-    severity = entry.severity_number or LEVELS.get(entry.level or "")
-    return (
-        document_id, entry.trace_id, entry.span_id, entry.service, _integer(entry.time), severity,
-        entry.is_span_event, document,
-    )  # fmt: skip
+def is_old(connection: sqlite3.Connection) -> bool:
+    """Say whether the file has the layout of an earlier version, which whoever opens it brings up to date."""
+    return _version(connection) == sqlite_migration.FROM
+
+
+def run_of(number: int) -> int:
+    """Return the run that the document with a number is in."""
+    return number >> _RUN_BITS
 
 
 def _version(connection: sqlite3.Connection) -> int | None:
@@ -118,8 +128,3 @@ def _version(connection: sqlite3.Connection) -> int | None:
         "SELECT user_version, EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_user_version"
     ).fetchone()
     return None if used and not version else int(version)
-
-
-def _integer(value: int) -> int:
-    """Keep a number within SQLite's 64 bits."""
-    return min(max(value, -(2**63)), 2**63 - 1)

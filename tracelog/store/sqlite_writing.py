@@ -4,84 +4,133 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
 
-from tracelog.model import LogEntry, Span
-from tracelog.schema import otel
+from tracelog.schema import otel, times
 from tracelog.schema.otel import Document
-from tracelog.store import sqlite_schema
+from tracelog.schema.otel_columns import read_log, read_span
 from tracelog.store.base import Refusal
+from tracelog.store.query import ENTRY_KINDS
+from tracelog.store.sqlite_queries import chunks
+from tracelog.store.sqlite_schema import run_of
 from tracelog.store.terms import id_terms
 
-_VARIABLES = 500
-"""How many parameters a statement gets at most: fewer than any build of SQLite takes."""
+_INSERT_TRACES = "INSERT INTO traces (trace_id) VALUES (?) ON CONFLICT DO NOTHING"
+_INSERT_SPANS = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace, id) DO NOTHING"
+_INSERT_LOGS = "INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (trace, id) DO NOTHING"
+_INSERT_TERMS = "INSERT INTO id_terms VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
+
+_Row = list[Any]
+_TRACE = 2
+"""Where the trace stands in the row of a span or line: its id, then its number."""
 
 
-def rows_of(documents: Sequence[Document]) -> tuple[dict[str, Any], dict[str, Any], list[Refusal]]:
-    """Decode a batch into rows by id, spans and logs apart, and refuse what cannot be decoded."""
-    spans: dict[str, tuple[Span, str]] = {}
-    logs: dict[str, tuple[LogEntry, str]] = {}
-    refused = []
-    for document in documents:
-        try:
-            if document.stream == otel.TRACES:
-                spans[document.id] = (otel.decode_span(document.body), document.body.decode())
+class Rows:
+    """What a batch adds to each table. A row begins with the position of its document, which is to become a number."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.refused: list[Refusal] = []
+        self._count = len(documents)
+        self._documents: list[_Row] = []
+        self._spans: list[_Row] = []
+        self._logs: list[_Row] = []
+        self._links: list[_Row] = []
+        self._terms: list[tuple[int, str, list[tuple[str, str]]]] = []
+        for position, document in enumerate(documents):
+            add = self._add_span if document.stream == otel.TRACES else self._add_log
+            try:
+                text = document.body.decode()
+                add(position, document)
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                self.refused.append(Refusal(document, str(error)))
             else:
-                logs[document.id] = (otel.decode_log(document.body, document.id), document.body.decode())
-        except (msgspec.MsgspecError, ValueError) as error:
-            refused.append(Refusal(document, str(error)))
-    return spans, logs, refused
+                self._documents.append([position, text])
+
+    def insert(self, connection: sqlite3.Connection) -> int:
+        """Insert what the store does not hold, within the transaction that is open; return how many documents."""
+        (latest,) = connection.execute("SELECT ifnull(max(number), 0) FROM documents").fetchone()
+        first = latest + 1
+        traces = self._insert_traces(connection)
+        stored = 0
+        for statement, rows in ((_INSERT_SPANS, self._spans), (_INSERT_LOGS, self._logs)):
+            for row in rows:
+                row[_TRACE] = traces[row[_TRACE]]
+            stored += max(connection.executemany(statement, _numbered(rows, first)).rowcount, 0)
+        fresh: Container[int] = range(first, first + self._count)
+        if stored < len(self._documents):
+            fresh = _since(connection, first)
+        self._insert_beside(connection, first, fresh, traces)
+        return stored
+
+    def _insert_traces(self, connection: sqlite3.Connection) -> Mapping[str, int]:
+        """Insert the traces that the store does not know; return the numbers of all."""
+        trace_ids = sorted({row[_TRACE] for row in chain(self._spans, self._logs)})
+        connection.executemany(_INSERT_TRACES, ((trace_id,) for trace_id in trace_ids))
+        numbers: dict[str, int] = {}
+        for chunk, marks in chunks(trace_ids):
+            numbers.update(connection.execute(f"SELECT trace_id, trace FROM traces WHERE trace_id IN ({marks})", chunk))
+        return numbers
+
+    def _insert_beside(
+        self, connection: sqlite3.Connection, first: int, fresh: Container[int], traces: Mapping[str, int]
+    ) -> None:
+        """Insert the documents of the spans and lines that were inserted, with their links and id terms."""
+        documents = (row for row in _numbered(self._documents, first) if row[0] in fresh)
+        connection.executemany("INSERT INTO documents VALUES (?, ?)", documents)
+        links = (row for row in _numbered(self._links, first) if row[0] in fresh)
+        connection.executemany("INSERT INTO links (number, trace_id) VALUES (?, ?)", links)
+        terms: Counter[tuple[str, str, int]] = Counter()
+        for position, trace_id, held in self._terms:
+            if first + position in fresh:
+                terms.update((value, key, traces[trace_id]) for key, value in held)
+        run = run_of(first)
+        connection.executemany(_INSERT_TERMS, ((run, *term, count) for term, count in sorted(terms.items())))
+
+    def _add_span(self, position: int, document: Document) -> None:
+        span = read_span(document.body)
+        self._add_terms(position, span.trace_id, span.attributes)
+        place = "root" if span.is_root else "entry" if span.kind in ENTRY_KINDS else None
+        self._spans.append(
+            [position, document.id, span.trace_id, span.span_id, span.service, span.name, span.kind, span.status,
+             _integer(span.start), _integer(span.duration), place]
+        )  # fmt: skip
+        self._links += ([position, trace_id] for trace_id in span.linked)
+
+    def _add_log(self, position: int, document: Document) -> None:
+        line = read_log(document.body)
+        if line.trace_id:
+            self._add_terms(position, line.trace_id, line.attributes)
+        self._logs.append(
+            [position, document.id, line.trace_id or "", line.span_id, line.service, _integer(line.time),
+             line.severity and _integer(line.severity), line.is_span_event]
+        )  # fmt: skip
+
+    def _add_terms(self, position: int, trace_id: str, attributes: Mapping[str, Any]) -> None:
+        held = id_terms(attributes)
+        if held:
+            self._terms.append((position, trace_id, held))
 
 
-def insert_spans(connection: sqlite3.Connection, rows: dict[str, tuple[Span, str]]) -> int:
-    """Insert the spans that are not there, with their links and id terms; return how many."""
-    fresh = _fresh(connection, "spans", rows)
-    for document_id in fresh:
-        span, text = rows[document_id]
-        cursor = connection.execute(sqlite_schema.INSERT_SPAN, sqlite_schema.span_row(document_id, span, text))
-        if span.links:
-            connection.executemany(
-                "INSERT INTO links (trace_id, span) VALUES (?, ?)",
-                {(link.trace_id, cursor.lastrowid) for link in span.links},
-            )
-    _insert_terms(connection, ((span.trace_id, span.attributes) for span, _ in map(rows.__getitem__, fresh)))
-    return len(fresh)
+def _numbered(rows: Iterable[_Row], first: int) -> Iterator[_Row]:
+    """Yield rows, which are inserted once, with their positions made numbers."""
+    for row in rows:
+        row[0] += first
+        yield row
 
 
-def insert_logs(connection: sqlite3.Connection, rows: dict[str, tuple[LogEntry, str]]) -> int:
-    """Insert the log entries that are not there, with their id terms; return how many."""
-    fresh = _fresh(connection, "logs", rows)
-    connection.executemany(
-        sqlite_schema.INSERT_LOG,
-        (sqlite_schema.log_row(document_id, *rows[document_id]) for document_id in fresh),
-    )
-    traced = (entry for entry, _ in map(rows.__getitem__, fresh) if entry.trace_id)
-    _insert_terms(connection, ((entry.trace_id or "", entry.attributes) for entry in traced))
-    return len(fresh)
+def _since(connection: sqlite3.Connection, first: int) -> set[int]:
+    """Return the numbers of the spans and lines that were inserted since a number was free."""
+    return {
+        number
+        for table in ("spans", "logs")
+        for (number,) in connection.execute(f"SELECT number FROM {table} WHERE number >= ?", (first,))
+    }
 
 
-def _insert_terms(connection: sqlite3.Connection, held: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    terms: Counter[tuple[str, str, str]] = Counter()
-    for trace_id, attributes in held:
-        if attributes:
-            terms.update((value, key, trace_id) for key, value in id_terms(attributes))
-    connection.executemany(sqlite_schema.INSERT_TERM, ((*term, count) for term, count in sorted(terms.items())))
-
-
-def _fresh(connection: sqlite3.Connection, table: str, rows: Mapping[str, Any]) -> list[str]:
-    """Return the ids that the table does not hold yet, in the order of the batch."""
-    known: set[str] = set()
-    for chunk, marks in chunks(rows):
-        known.update(row[0] for row in connection.execute(f"SELECT id FROM {table} WHERE id IN ({marks})", chunk))
-    return [document_id for document_id in rows if document_id not in known]
-
-
-def chunks(values: Collection[str]) -> Iterator[tuple[list[str], str]]:
-    """Yield values in runs that SQLite takes as parameters, each with its question marks."""
-    everything = list(values)
-    for start in range(0, len(everything), _VARIABLES):
-        chunk = everything[start : start + _VARIABLES]
-        yield chunk, ",".join("?" * len(chunk))
+def _integer(value: int) -> int:
+    """Keep a number within SQLite's 64 bits."""
+    return value if -times.LATEST <= value < times.LATEST else min(max(value, -times.LATEST), times.LATEST - 1)

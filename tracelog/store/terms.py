@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from tracelog.store.query import attribute_text
@@ -15,13 +16,18 @@ from tracelog.store.query import attribute_text
 _ID_NAME = re.compile(r"(?:^|[._-])(?:ids?|uuid|guid|key|number|reference)$|[a-z](?:Ids?|ID|Uuid|UUID)$", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _NEVER = "(?!)"
+_NESTED = frozenset((dict, list))
 LONGEST = 256
 """Values longer than this, in characters, are not indexed: nobody pastes them."""
 
 
+@lru_cache(4096)
 def names_an_id(key: str) -> bool:
-    """Say whether an attribute's name promises an identifier: `order.id`, `request_id`, `customerId`."""
-    return bool(_ID_NAME.search(key))
+    """Say whether an attribute's name promises an identifier: `order.id`, `request_id`, `customerId`.
+
+    `code.line.number`, which every record has, does not.
+    """
+    return bool(_ID_NAME.search(key)) and not key.startswith("code.")
 
 
 def values_of(attributes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -37,9 +43,27 @@ def values_of(attributes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple
             yield key, attribute_text(value)
 
 
-def id_terms(attributes: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Return the (key, value) pairs that the index of ids holds for a document."""
-    return {(key, value) for key, value in values_of(attributes) if names_an_id(key) and 0 < len(value) <= LONGEST}
+def id_terms(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the (key, value) pairs, each once, that the index of ids holds for a document."""
+    if _NESTED.isdisjoint(map(type, attributes.values())):
+        promising = {key: attributes[key] for key in _naming_ids(tuple(attributes))}
+    else:
+        promising = dict(attributes)
+    if not promising:
+        return []
+    pairs = dict.fromkeys(values_of(promising))
+    return [(key, value) for key, value in pairs if names_an_id(key) and 0 < len(value) <= LONGEST]
+
+
+@lru_cache(4096)
+def _naming_ids(keys: tuple[str, ...]) -> list[str]:
+    """Return those of a document's keys that name ids; many documents have the same ones."""
+    return [key for key in keys if names_an_id(key)]
+
+
+def keys_of(value: str, attributes: Mapping[str, Any]) -> set[str]:
+    """Return the keys, dotted, under which attributes hold a value, compared as text."""
+    return {key for key, text in values_of(attributes) if text == value}
 
 
 def matches_attributes(attributes: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
@@ -59,17 +83,3 @@ def words_pattern(text: str) -> re.Pattern[str]:
     """Return a pattern that finds the words of a text in sequence, whatever stands between; without words, nothing."""
     escaped = [re.escape(word) for word in words(text)]
     return re.compile(r"(?<!\w)" + r"\W+".join(escaped) + r"(?!\w)" if escaped else _NEVER, re.IGNORECASE)
-
-
-def rough_words(text: str) -> str:
-    """Return the words of a text, case folded, one a line: what `may_hold` looks for."""
-    return "\n".join(word.casefold() for word in words(text))
-
-
-def may_hold(document: str, rough: str) -> bool:
-    """Say whether raw JSON has each of the words somewhere; `words_pattern` then decides. Without words, never.
-
-    Order and boundaries say nothing in JSON, where an escape may stand right before a word.
-    """
-    folded = document.casefold()
-    return bool(rough) and all(word in folded for word in rough.split("\n"))

@@ -1,0 +1,219 @@
+"""The rows of a timeline -> lines of a terminal, of one width, with one time axis and a bar per span."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tracelog.model import Node, Segment, Trace
+from tracelog.schema.otel import as_exception
+from tracelog.schema.times import format_iso
+from tracelog.show import text
+from tracelog.show.bars import TRACK, Axis
+from tracelog.show.palette import level_column, raised, service_style
+from tracelog.show.styled import Line, folded
+from tracelog.show.timeline import EventRow, GapRow, GhostRow, LineRow, LinkRow, Row, SpanRow
+
+_WRAPPED = 6
+"""How many rows of the terminal a line at WARNING or above may take; others take one."""
+_FINDINGS_SHOWN, _FINDING_ROWS = 6, 2
+_CROPPED_LEVELS = (None, "DEBUG", "INFO")
+_DURATION_WIDTH = 8
+_NARROWEST, _NARROWEST_BAR, _WIDEST_BAR = 60, 16, 64
+_NAME_WIDTH = 20
+"""What the guides of the deepest spans leave of the label to their names."""
+
+BRANCH, CORNER, PIPE, BLANK = "├ ", "└ ", "│ ", "  "
+CRITICAL_BRANCH, CRITICAL_CORNER = "┣ ", "┗ "
+"""The joint of a span on the critical path."""
+LEGEND = "span  (┣ ━ critical path)"
+ERROR, GHOST, EVENT, GAP, OUTGOING, INCOMING, FINDING = "✗", "?", "◆", "⋮", "→", "←", "!"
+PROVEN_FROM, PROVEN, PROVEN_TO = "▕", "·", "▏"
+"""How a ghost's bar is drawn: no more than its bounds are known."""
+
+
+class Painter:
+    """Paints the rows of one trace in the width of one console."""
+
+    def __init__(self, width: int, trace: Trace, top: Node | None) -> None:
+        self.trace = trace
+        self.width = max(width, _NARROWEST)
+        self.bar_width = min(max(self.width // 4, _NARROWEST_BAR), _WIDEST_BAR)
+        self.levels = max((self._label_width - _NAME_WIDTH) // len(PIPE), 1)
+        self.start = top.span.start if top else trace.start
+        self.total = max(top.span.duration if top else trace.duration, 1)
+        self.axis = Axis(self.start, self.total, self.bar_width)
+        self.own: dict[int, list[Segment]] = {}
+        for segment in trace.critical_path:
+            self.own.setdefault(trace.node(segment.span).index, []).append(segment)
+        self.unplaced_announced = False
+
+    def header(self) -> Iterator[Line]:
+        """Yield what stands above the rows: what the trace is, what is remarkable about it, and the axis."""
+        trace, root = self.trace, self.trace.root
+        title = f"{root.name}  {root.service}" if root else "no span of this trace is stored"
+        yield Line(text.escape(title), "bold").cropped(self.width)
+        length = text.duration(trace.duration)
+        if root and root.duration != trace.duration:
+            length = f"{text.duration(root.duration)} (all of the trace {length})"
+        counts = [
+            length,
+            _count(len(trace.nodes), "span"),
+            _count(len(trace.logs), "line"),
+            _count(trace.error_count, "error"),
+        ]
+        yield Line(f"{format_iso(trace.start)}  " + " · ".join(counts), "dim")
+        yield Line(f"trace {trace.trace_id}", "dim")
+        yield from self._findings()
+        yield Line("")
+        total = text.duration(self.total)
+        columns = f"{'total':>{_DURATION_WIDTH}} {'self':>{_DURATION_WIDTH}} "
+        axis = f" 0{total:>{self.bar_width - 2}}"
+        yield Line(f"{LEGEND:<{self._label_width}}{columns}{axis}", "dim")
+
+    def _findings(self) -> Iterator[Line]:
+        findings = self.trace.findings
+        for finding in findings[:_FINDINGS_SHOWN]:
+            said = Line(text.escape(finding.text), "yellow")
+            prefix = Line(f"{FINDING} ", "yellow")
+            yield from self._folded(prefix, said, Line("  "), _FINDING_ROWS)
+        if len(findings) > _FINDINGS_SHOWN:
+            yield Line(f"  and {len(findings) - _FINDINGS_SHOWN} more: see --json", "dim")
+
+    @property
+    def _label_width(self) -> int:
+        return self.width - self.bar_width - 2 * (_DURATION_WIDTH + 1)
+
+    def paint(self, row: Row) -> Iterator[Line]:
+        """Yield the lines of a row."""
+        if isinstance(row, SpanRow):
+            yield self._span(row)
+        elif isinstance(row, GhostRow):
+            yield self._ghost(row)
+        elif isinstance(row, LineRow):
+            if row.node is None and row.ghost is None and not self.unplaced_announced:
+                self.unplaced_announced = True
+                yield Line("")
+                yield Line("lines of this trace on none of its spans", "dim")
+            yield from self._line(row)
+        elif isinstance(row, EventRow):
+            yield from self._event(row)
+        elif isinstance(row, GapRow):
+            yield self._gap(row)
+        else:
+            yield self._link(row)
+
+    def _span(self, row: SpanRow) -> Line:
+        span = row.node.span
+        style = service_style(span.service)
+        label = Line(self._guides(row.guides, joint=True, critical=row.node.critical), "dim")
+        if span.status == "ERROR":
+            label.add(f"{ERROR} ", "bold red")
+        if row.node.cycle is not None:
+            label.add(f"{GHOST} ", "yellow")
+        label.add(text.escape(span.name), "bold red" if span.status == "ERROR" else "bold")
+        if row.node.parent is None or self.trace.nodes[row.node.parent].span.service != span.service:
+            label.add(f"  {text.escape(span.service)}", style)
+        line = label.fitted(self._label_width)
+        line.add(f"{text.duration(span.duration):>{_DURATION_WIDTH}} ")
+        line.add(f"{text.duration(row.node.self_time):>{_DURATION_WIDTH}} ", "dim")
+        return line.extend(self._bar(span.start, span.end, style, self.own.get(row.node.index, ())))
+
+    def _ghost(self, row: GhostRow) -> Line:
+        """Paint what is known of a span that is not there: no name and no times of its own, but bounds."""
+        ghost = row.ghost
+        style = service_style(ghost.service) if ghost.service else "dim"
+        label = Line(f"{GHOST} ", "yellow")
+        label.add(f"{ghost.span_id} {ghost.state}", "dim italic")
+        if ghost.service:
+            label.add(f"  {text.escape(ghost.service)}", style)
+        line = label.fitted(self._label_width)
+        line.add(" " * 2 * (_DURATION_WIDTH + 1))
+        return line.extend(self._bar(ghost.start, ghost.end, style, ghost=True))
+
+    def _bar(self, start: int, end: int, style: str, own: Sequence[Segment] = (), *, ghost: bool = False) -> Line:
+        begin, behind = self.axis.cells(start, end)
+        if ghost:
+            drawn = PROVEN_FROM + PROVEN * (behind - begin - 2) + PROVEN_TO if behind - begin > 1 else PROVEN
+        else:
+            drawn = self.axis.drawn(start, end, own)
+        return Line(TRACK * begin, "dim").add(drawn, style).add(TRACK * (self.bar_width - behind), "dim")
+
+    def _line(self, row: LineRow) -> Iterator[Line]:
+        entry = row.entry
+        level = entry.level
+        prefix = self._at(entry.time, row.guides, known=entry.has_time).add(*level_column(level))
+        said = Line("(guessed) ", "dim") if row.node and row.node.is_guess(entry) else Line()
+        said.add(text.escape(entry.message), "dim" if level == "DEBUG" else "")
+        if entry.service != _service_of(row):
+            said.add(f"  {text.escape(entry.service)}", service_style(entry.service))
+        details = text.attributes(entry.attributes)
+        if details:
+            said.add(f"  {details}", "dim")
+        below = self._below(prefix, row.guides)
+        yield from self._folded(prefix, said, below, 1 if level in _CROPPED_LEVELS else _WRAPPED)
+        if entry.exception is not None:
+            yield from self._folded(below, raised(entry.exception), below, _WRAPPED)
+
+    def _event(self, row: EventRow) -> Iterator[Line]:
+        prefix = self._at(row.event.time, row.guides)
+        prefix.add(f"{EVENT:<5} ", "blue")
+        below = self._below(prefix, row.guides)
+        attributes = row.event.attributes
+        if row.event.name == "exception":
+            yield from self._folded(prefix, raised(as_exception(attributes)), below, _WRAPPED)
+            return
+        said = Line(text.escape(row.event.name))
+        if attributes:
+            said.add(f"  {text.attributes(attributes)}", "dim")
+        yield from self._folded(prefix, said, below, 1)
+
+    def _gap(self, row: GapRow) -> Line:
+        line = self._at(row.gap.start, row.guides)
+        return line.add(f"{GAP:<5} {text.duration(row.gap.duration)} waited in silence", "yellow")
+
+    def _link(self, row: LinkRow) -> Line:
+        link = row.link
+        line = Line(self._guides(row.guides), "dim")
+        arrow = INCOMING if row.incoming else OUTGOING
+        line.add(f"{arrow} {'linked from' if row.incoming else 'links to'} trace {link.trace_id}", "blue")
+        line.add(f" span {link.span_id}  {text.attributes(link.attributes)}", "dim")
+        more = f" (+{row.more} more)" if row.more else ""
+        return line.cropped(self.width - len(more)).add(more)
+
+    def _at(self, time: int, guides: tuple[bool, ...], *, known: bool = True) -> Line:
+        """Begin a row within a span: the guides, and the time since the start of the axis, where it is known."""
+        line = Line(self._guides(guides), "dim")
+        offset = time - self.start
+        at = ("-" if offset < 0 else "+") + text.duration(abs(offset)) if known else "no time"
+        line.add(f"{at:<{_DURATION_WIDTH}} ", "dim")
+        return line
+
+    def _below(self, prefix: Line, guides: tuple[bool, ...]) -> Line:
+        """Begin a row that continues the one above it: the same guides, and blanks."""
+        line = Line(self._guides(guides), "dim")
+        return line.add(" " * (prefix.width - line.width))
+
+    def _folded(self, prefix: Line, said: Line, below: Line, rows: int) -> Iterator[Line]:
+        return folded(prefix, said, below, width=self.width, rows=rows)
+
+    def _guides(self, guides: tuple[bool, ...], *, joint: bool = False, critical: bool = False) -> str:
+        """Return the guides left of a row, as many as there is room for; with `joint` the last one branches off."""
+        guides = guides[: self.levels]
+        if not guides:
+            return ""
+        above = "".join(PIPE if followed else BLANK for followed in guides[:-1])
+        if joint and critical:
+            return above + (CRITICAL_BRANCH if guides[-1] else CRITICAL_CORNER)
+        if joint:
+            return above + (BRANCH if guides[-1] else CORNER)
+        return above + (PIPE if guides[-1] else BLANK)
+
+
+def _service_of(row: LineRow) -> str | None:
+    if row.node:
+        return row.node.span.service
+    return row.ghost.service if row.ghost else None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,77 @@
+"""The answers of `slow`, `ops` and `show --list` as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+
+from tracelog.model import Match, Operation, TraceSummary
+from tracelog.schema.times import format_iso
+from tracelog.show import text
+from tracelog.show.palette import service_style
+from tracelog.show.styled import Line, writer
+
+_FIGURE_WIDTH = 8
+_LABEL_WIDTH = 24
+_REFERENCE_WIDTH = 56
+_WIDE = 140
+"""From this width on, a table has its ids beside the figures."""
+
+
+def print_slow(console: Console, rows: Iterable[TraceSummary]) -> None:
+    """Print the slowest traces as a table."""
+    table = _Table(console, "measured at", ("duration", "spans", "lines", "errors"), "trace and start")
+    for row in rows:
+        label = _operation_label(row.name, f"{row.service} ({row.measure})", row.service)
+        cells = (
+            text.duration(row.duration), f"{row.span_count:,}", f"{row.log_count:,}", f"{row.error_count:,}"
+        )  # fmt: skip
+        table.print(label, cells, f"{row.trace_id} {format_iso(row.start, digits=0)}", failed=row.error_count > 0)
+
+
+def print_operations(console: Console, rows: Iterable[Operation]) -> None:
+    """Print the latency of operations as a table, with an example trace for the slow end."""
+    table = _Table(console, "operation", ("count", "p50", "p95", "p99", "max", "errors"), "example at p99")
+    for row in rows:
+        label = _operation_label(row.name, row.service, row.service)
+        figures = (text.duration(figure) for figure in (row.p50, row.p95, row.p99, row.max))
+        cells = (f"{row.count:,}", *figures, f"{row.error_count:,}")
+        table.print(label, cells, row.examples.get("p99", ""), failed=row.error_count > 0)
+
+
+def print_matches(console: Console, matches: Iterable[Match]) -> None:
+    """Print where an id was found as a table."""
+    table = _Table(console, "found in", ("count",), "trace")
+    for match in matches:
+        label = Line(text.escape(f"{match.field} = {match.value}"))
+        table.print(label, (f"{match.count:,}",), match.trace_id)
+
+
+class _Table:
+    """Rows of a label, figures, and an id that must stay whole: beside them if there is room, else below."""
+
+    def __init__(self, console: Console, label: str, figures: tuple[str, ...], reference: str) -> None:
+        self._write = writer(console)
+        self._reference_width = 0 if console.width < _WIDE else _REFERENCE_WIDTH
+        self._room = max(console.width - len(figures) * (_FIGURE_WIDTH + 1) - self._reference_width, _LABEL_WIDTH)
+        heading = "".join(f" {name:>{_FIGURE_WIDTH}}" for name in figures)
+        beside = f"  {reference}" if self._reference_width else ""
+        self._write(Line(f"{label:<{self._room}}{heading}{beside}", "dim"))
+
+    def print(self, label: Line, figures: tuple[str, ...], reference: str, *, failed: bool = False) -> None:
+        """Print one row; `failed` marks its last figure."""
+        line = label.fitted(self._room)
+        for figure in figures[:-1]:
+            line.add(f" {figure:>{_FIGURE_WIDTH}}")
+        line.add(f" {figures[-1]:>{_FIGURE_WIDTH}}", "red" if failed else "")
+        if self._reference_width:
+            line.add(f"  {reference}", "dim")
+        self._write(line)
+        if not self._reference_width and reference:
+            self._write(Line(f"  {reference}", "dim"))
+
+
+def _operation_label(name: str, described: str, service: str) -> Line:
+    label = Line(text.escape(name), "bold")
+    return label.add(f"  {text.escape(described)}", service_style(service))
