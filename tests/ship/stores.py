@@ -16,8 +16,9 @@ from tracelog.ship.pipeline import Pipeline, Stats
 from tracelog.ship.segment import Taken
 from tracelog.ship.segment_files import MappedSegment
 from tracelog.ship.spool import Spool
-from tracelog.store.base import Refusal, Store, Totals, TraceContents, WriteResult
+from tracelog.store.base import Refusal, Store, TraceContents, WriteResult
 from tracelog.store.bulk import action, decode_record
+from tracelog.store.slowest import Totals
 
 Answer = Exception | Callable[[Sequence[Document]], WriteResult]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracelog.read import wording
-from tracelog.store.query import attribute_text
+from tracelog.store.terms import attribute_text
 
 _PLAIN = re.compile(r"[ -~]*")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}

@@ -8,25 +8,25 @@ few primitives that each store implements in its own query language.
 from __future__ import annotations
 
 import abc
-import heapq
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, islice
+from functools import cached_property
+from itertools import groupby
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tracelog import ids
 from tracelog.errors import StoreError, TraceNotFoundError
 from tracelog.model import LogEntry, Match, Operation, Span, Trace, TraceSummary, in_call_order
 from tracelog.schema.otel import Document
 from tracelog.store.collecting import collector_paused
-from tracelog.store.query import LogQuery, Place, SpanQuery, Time, log_query, span_query
+from tracelog.store.constraints import Wanted
+from tracelog.store.notes import Notes
+from tracelog.store.query import Duration, LogQuery, Place, SpanQuery, Time, log_query, span_query
+from tracelog.store.slowest import Totals, by_root_or_entry, slowest
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-_FEWEST_MEASURED = 20
 
 
 class Refusal(NamedTuple):
@@ -59,17 +59,6 @@ class TraceContents(NamedTuple):
     linking: Sequence[Span] = ()
 
 
-class Totals(NamedTuple):
-    """What a trace amounts to. `start`, `end`, `root_duration` (of the longest root; None without one): ns."""
-
-    span_count: int
-    log_count: int
-    error_count: int
-    start: int
-    end: int
-    root_duration: int | None = None
-
-
 class Store(abc.ABC):
     """A place for spans and logs. Safe to use from several threads; a context manager that closes itself."""
 
@@ -78,8 +67,15 @@ class Store(abc.ABC):
     """How many threads may well write at once where there is much to write."""
     skipped: int = 0
     """How many stored documents could not be read, and were passed over, since the store was opened."""
-    notes: Sequence[str] = ()
-    """What whoever asked has to know of the answers, a sentence each: what had to be done otherwise, or left out."""
+
+    @cached_property
+    def _notes(self) -> Notes:
+        return Notes()
+
+    @property
+    def notes(self) -> list[str]:
+        """What whoever asked has to know of the answers, a sentence each: what was done otherwise, or left out."""
+        return self._notes.lines()
 
     @abc.abstractmethod
     def setup(self) -> list[str]:
@@ -137,13 +133,16 @@ class Store(abc.ABC):
         name: str | None = None,
         kind: str | None = None,
         status: str | None = None,
-        min_duration: int | None = None,
-        max_duration: int | None = None,
-        attributes: Mapping[str, Any] | None = None,
+        min_duration: Duration | None = None,
+        max_duration: Duration | None = None,
+        attributes: Wanted | None = None,
         since: Time | None = None,
         until: Time | None = None,
     ) -> Iterator[Span]:
-        """Yield spans by start. Durations: ns. `attributes` compares values as text, all must match."""
+        """Yield spans by start. Durations: ns, or text as `500ms`.
+
+        `attributes`: values by key, compared as text, or constraints as `["order.id", "items>3"]`; all must be met.
+        """
         query = span_query(
             service=service,
             name=name,
@@ -167,10 +166,12 @@ class Store(abc.ABC):
         since: Time | None = None,
         until: Time | None = None,
         text: str | None = None,
+        attributes: Wanted | None = None,
     ) -> Iterator[LogEntry]:
         """Yield log entries, span events among them, by time; those of one process in the order of their calls.
 
         `level` means at or above, and leaves out lines that have none. `text`: words in sequence, in any case.
+        `attributes` as for `spans`.
         """
         query = log_query(
             trace_id=trace_id,
@@ -180,6 +181,7 @@ class Store(abc.ABC):
             since=since,
             until=until,
             text=text,
+            attributes=attributes,
         )
         found = in_order(self._search_logs(query))
         return iter(in_call_order(found)) if trace_id or span_id else found
@@ -219,22 +221,36 @@ class Store(abc.ABC):
         limit: int = 20,
         service: str | None = None,
         operation: str | None = None,
-        errors: bool = False,
-        attributes: Mapping[str, Any] | None = None,
+        kind: str | None = None,
+        status: str | None = None,
+        min_duration: Duration | None = None,
+        max_duration: Duration | None = None,
+        attributes: Wanted | None = None,
+        errors: bool | Literal["first"] = False,
         since: Time | None = None,
         until: Time | None = None,
     ) -> list[TraceSummary]:
         """Return the truly slowest traces, by their root or, where none is stored, by their longest entry span.
 
-        With `service`, `operation` or `attributes`, what is measured is the longest root or entry (server or
-        consumer) span that matches. `errors` keeps traces in which a span has the status ERROR.
+        With `service`, `operation`, `status` or `attributes`, what is measured is the longest root or entry (server or
+        consumer) span that matches; with a `kind`, the longest span of that kind. Durations are those of what is
+        measured: ns, or text as `500ms`. `errors` keeps traces in which a span has the status ERROR or, with `first`,
+        puts them first.
         """
-        narrowed = bool(service or operation or attributes)
+        if errors == "first":
+            asked = {key: value for key, value in locals().items() if key not in ("self", "errors")}
+            failed = self.slowest(**asked, errors=True)
+            known = {row.trace_id for row in failed}
+            return [*failed, *(row for row in self.slowest(**asked) if row.trace_id not in known)][:limit]
 
         def search(place: Place) -> Iterator[Span]:
             query = span_query(
                 service=service,
                 name=operation,
+                kind=kind,
+                status=status,
+                min_duration=min_duration,
+                max_duration=max_duration,
                 attributes=attributes,
                 since=since,
                 until=until,
@@ -243,32 +259,9 @@ class Store(abc.ABC):
             )
             return self._search_spans(query, longest_first=True)
 
-        # Entries are merged by length, unfiltered, so that only those longer than the last root wanted are read.
-        spans = heapq.merge(search("root"), search("entry"), key=lambda span: -span.duration)
-        rows: list[TraceSummary] = []
-        seen: set[str] = set()
-        while len(rows) < limit:
-            chunk = list(islice(spans, max(limit, _FEWEST_MEASURED)))
-            if not chunk:
-                break
-            rows += self._summaries(chunk, seen, entries_of_rooted=narrowed, errors=errors)
-        return rows[:limit]
-
-    def _summaries(
-        self, spans: Iterable[Span], seen: set[str], *, entries_of_rooted: bool, errors: bool
-    ) -> Iterator[TraceSummary]:
-        """Yield a row for each span that is the first of its trace to qualify; add its trace to `seen`."""
-        fresh = [span for span in spans if span.trace_id not in seen]
-        totals = self._totals({span.trace_id for span in fresh})
-        for span in fresh:
-            total = totals.get(span.trace_id)
-            if total is None or span.trace_id in seen:
-                continue
-            if span.parent_span_id and total.root_duration is not None and not entries_of_rooted:
-                continue
-            seen.add(span.trace_id)
-            if total.error_count or not errors:
-                yield _summary(span, total)
+        narrowed = bool(service or operation or kind or status or attributes)
+        spans = search("any") if kind else by_root_or_entry(search)
+        return slowest(spans, self._totals, limit, only_rootless=not narrowed, errors=errors)
 
     def _longest_root_first(self, matches: list[Match]) -> list[Match]:
         if len(matches) < 2:  # noqa: PLR2004 - nothing to sort
@@ -315,19 +308,3 @@ def in_order(entries: Iterable[LogEntry]) -> Iterator[LogEntry]:
 
 def _event_key(entry: LogEntry) -> tuple[str | None, str | None, str | None]:
     return (entry.trace_id, entry.span_id, entry.event_name)
-
-
-def _summary(span: Span, total: Totals) -> TraceSummary:
-    measure = "root" if not span.parent_span_id else span.kind.lower()
-    return TraceSummary(
-        trace_id=span.trace_id,
-        service=span.service,
-        name=span.name,
-        measure=measure,
-        start=span.start,
-        duration=span.duration,
-        trace_duration=total.end - total.start,
-        span_count=total.span_count,
-        log_count=total.log_count,
-        error_count=total.error_count,
-    )

@@ -22,7 +22,7 @@ from tracelog.errors import ConfigurationError, StoreError, StoreRejectedError, 
 from tracelog.model import LogEntry, Match, Operation, Span
 from tracelog.schema.otel import LOGS, TRACES, Destination, Document
 from tracelog.store import resolve_destination
-from tracelog.store.base import Store, Totals, TraceContents, WriteResult
+from tracelog.store.base import Store, TraceContents, WriteResult
 from tracelog.store.elastic import answers, finding, lists, operations, traces
 from tracelog.store.elastic.address import Address, is_overheard, parse_address
 from tracelog.store.elastic.answers import Failure, Hit
@@ -31,6 +31,7 @@ from tracelog.store.elastic.search import Searcher
 from tracelog.store.elastic.sources import Sources
 from tracelog.store.elastic.writing import Writer
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
+from tracelog.store.slowest import Totals
 
 _logger = logging.getLogger("tracelog")
 _warned: set[str] = set()
@@ -59,12 +60,11 @@ class ElasticsearchStore(Store):
         self._connect = connect
         self._connected = (os.getpid(), connect())
         self._owns_client = owns_client
-        self.notes: list[str] = []
         self._unreadable: set[int] = set()
         self._writer = Writer(url, self._request, destination)
-        self._sources = Sources(self._request, self._note, namespace=namespace, index=index)
-        search = Searcher(url, self._request, self._note)
-        self._reader = Reader(search, self._sources, self._note, self._pass_over)
+        self._sources = Sources(self._request, self._notes.add, namespace=namespace, index=index)
+        search = Searcher(url, self._request, self._notes.add)
+        self._reader = Reader(search, self._sources, self._notes, self._pass_over)
 
     @classmethod
     def open(
@@ -159,10 +159,6 @@ class ElasticsearchStore(Store):
     def _find_value(self, value: str) -> list[Match]:
         """Look for a value in attributes and, where none holds it, in text: in the latest 10,000 documents with it."""
         return finding.find_value(self._reader, value)
-
-    def _note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
 
     def _pass_over(self, hit: Hit) -> None:
         """Count a document that cannot be read, once however often it is met."""

@@ -5,11 +5,12 @@ A store narrows its search as far as its own language can say; where that is but
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from tracelog.model import LEVELS, LogEntry, Span
+from tracelog.store.constraints import meets
 from tracelog.store.query import ENTRY_KINDS, LogQuery, SpanQuery
-from tracelog.store.terms import values_of, words_pattern
+from tracelog.store.terms import words_pattern
 
 _UNBOUNDED = 2**63
 
@@ -27,7 +28,7 @@ def span_matcher(query: SpanQuery) -> Callable[[Span], bool]:
             and shortest <= span.duration <= longest
             and all(getattr(span, name) == value for name, value in exact)
             and _is_at(query.place, span)
-            and (not query.attributes or _has(span, query.attributes.items()))
+            and meets(span, query.attributes)
         )
 
     return matches
@@ -46,6 +47,7 @@ def log_matcher(query: LogQuery) -> Callable[[LogEntry], bool]:
             and (query.service is None or entry.service == query.service)
             and (query.severity is None or _severity(entry) >= query.severity)
             and (pattern is None or bool(pattern.search(entry.message)))
+            and meets(entry, query.attributes)
         )
 
     return matches
@@ -59,12 +61,6 @@ def _is_at(place: str, span: Span) -> bool:
     if place == "root":
         return span.parent_span_id is None
     return place == "any" or (span.parent_span_id is not None and span.kind in ENTRY_KINDS)
-
-
-def _has(span: Span, wanted: Iterable[tuple[str, str]]) -> bool:
-    """Look for attributes among a span's own and those of its resource."""
-    held = {*values_of(span.attributes), *values_of(span.resource)}
-    return all(pair in held for pair in wanted)
 
 
 def _is_of(entry: LogEntry, trace_id: str) -> bool:

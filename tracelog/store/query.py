@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Literal
 
@@ -18,9 +17,13 @@ from tracelog import ids
 from tracelog.errors import ConfigurationError
 from tracelog.model import LEVELS
 from tracelog.schema import times
+from tracelog.store.constraints import Constraint, Wanted, constraints
 
 Time = int | str | datetime
 """A moment: ns since the epoch, text (`15m` ago, `2h`, `2026-04-19T14:23`), or a datetime; UTC without a zone."""
+
+Duration = int | str
+"""How long: ns, or text (`800us`, `500ms`, `1.5s`, `2m`)."""
 
 Place = Literal["any", "root", "entry"]
 """Which spans: any, roots (no parent), or entries (server and consumer spans that have a parent)."""
@@ -28,7 +31,18 @@ Place = Literal["any", "root", "entry"]
 ENTRY_KINDS = ("SERVER", "CONSUMER")
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
-_UNITS = {"ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9, "w": 604800 * 10**9}
+_LASTING = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s|m|h)")
+_UNITS = {
+    "ns": 1,
+    "us": 1000,
+    "µs": 1000,
+    "ms": 1_000_000,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "d": 86400 * 10**9,
+    "w": 604800 * 10**9,
+}
 
 
 class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +59,7 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
     max_duration: int | None = None
     since: int | None = None
     until: int | None = None
-    attributes: Mapping[str, str] = {}
+    attributes: tuple[Constraint, ...] = ()
     place: Place = "any"
     failed: bool = False
 
@@ -60,6 +74,7 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     text: str | None = None
+    attributes: tuple[Constraint, ...] = ()
 
 
 def log_query(
@@ -71,6 +86,7 @@ def log_query(
     since: Time | None = None,
     until: Time | None = None,
     text: str | None = None,
+    attributes: Wanted | None = None,
 ) -> LogQuery:
     """Build a `LogQuery` from what a user says. Raise ConfigurationError where a value cannot be understood."""
     return LogQuery(
@@ -81,6 +97,7 @@ def log_query(
         since=moment(since),
         until=moment(until),
         text=text or None,
+        attributes=constraints(attributes),
     )
 
 
@@ -90,28 +107,38 @@ def span_query(
     name: str | None = None,
     kind: str | None = None,
     status: str | None = None,
-    min_duration: int | None = None,
-    max_duration: int | None = None,
+    min_duration: Duration | None = None,
+    max_duration: Duration | None = None,
     since: Time | None = None,
     until: Time | None = None,
-    attributes: Mapping[str, Any] | None = None,
+    attributes: Wanted | None = None,
     place: Place = "any",
     failed: bool = False,
 ) -> SpanQuery:
-    """Build a `SpanQuery` from what a user says; durations in ns. Raise ConfigurationError as above."""
+    """Build a `SpanQuery` from what a user says. Raise ConfigurationError as above."""
     return SpanQuery(
         service=service,
         name=name,
         kind=kind.upper() if kind else None,
         status=status.upper() if status else None,
-        min_duration=min_duration,
-        max_duration=max_duration,
+        min_duration=duration(min_duration),
+        max_duration=duration(max_duration),
         since=moment(since),
         until=moment(until),
-        attributes={key: attribute_text(value) for key, value in (attributes or {}).items()},
+        attributes=constraints(attributes),
         place=place,
         failed=failed,
     )
+
+
+def duration(value: Duration | None) -> int | None:
+    """Return a duration as ns. Raise ConfigurationError."""
+    if value is None or isinstance(value, int):
+        return value
+    written = _LASTING.fullmatch(value.strip())
+    if not written:
+        raise ConfigurationError(f"not a duration: {value!r} (expected for example 500ms, 1.5s or 2m)")
+    return round(float(written[1]) * _UNITS[written[2]])
 
 
 def moment(value: Time | None) -> int | None:
@@ -142,13 +169,6 @@ def severity_of(level: str | None) -> int | None:
     if name not in LEVELS:
         raise ConfigurationError(f"unknown level {level!r} (expected one of {', '.join(LEVELS)})")
     return LEVELS[name]
-
-
-def attribute_text(value: Any) -> str:
-    """Return an attribute's value as the text that it is compared as, the same on every store."""
-    if isinstance(value, bool | float):
-        return msgspec.json.encode(value).decode()  # as it stands in the document: `true`, `1e20`
-    return str(value)
 
 
 def _known_id(what: str, value: str | None, normal: Any) -> str | None:

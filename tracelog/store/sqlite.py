@@ -27,12 +27,14 @@ from tracelog.schema import otel
 from tracelog.schema.otel import Document
 from tracelog.schema.otel_columns import read_said
 from tracelog.store import sqlite_operations, sqlite_queries, sqlite_schema
-from tracelog.store.base import Store, Totals, TraceContents, WriteResult
+from tracelog.store.base import Store, TraceContents, WriteResult
+from tracelog.store.constraints import comparisons, decided, meets
 from tracelog.store.forks import before_fork, no_fork
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
+from tracelog.store.slowest import Totals
 from tracelog.store.sqlite_queries import IN_ANY_RUN, LOGS, OF_TRACE, SPANS, Where, chunks
 from tracelog.store.sqlite_writing import Rows
-from tracelog.store.terms import keys_of, matches_attributes, words_pattern
+from tracelog.store.terms import keys_of, words_pattern
 
 _BUSY_MS = 30_000
 _Decoded = TypeVar("_Decoded")
@@ -124,9 +126,9 @@ class SQLiteStore(Store):
 
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
         rows = self._longest_first(query) if longest_first else self._select(*sqlite_queries.spans(query))
-        for span in self._decoded(otel.decode_span, rows):
-            if matches_attributes(span.attributes, query.attributes):
-                yield span
+        asked = query.attributes
+        spans = self._decoded(otel.decode_span, rows)
+        return decided(spans, lambda span: meets(span, asked), comparisons(asked), self._notes)
 
     def _longest_first(self, query: SpanQuery) -> Iterator[tuple[str]]:
         """Merge the spans of all runs, of each of which they come by duration."""
@@ -137,10 +139,12 @@ class SQLiteStore(Store):
 
     def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
         rows = self._select(*sqlite_queries.logs(query))
-        pattern = words_pattern(query.text) if query.text else None
-        for entry in self._decoded(otel.decode_log, rows):
-            if pattern is None or pattern.search(entry.message):
-                yield entry
+        asked, pattern = query.attributes, words_pattern(query.text) if query.text else None
+
+        def matches(entry: LogEntry) -> bool:
+            return (pattern is None or bool(pattern.search(entry.message))) and meets(entry, asked)
+
+        return decided(self._decoded(otel.decode_log, rows), matches, comparisons(asked), self._notes)
 
     def _contents(self, trace_id: str) -> TraceContents:
         spans = self._select(f"{SPANS} WHERE {OF_TRACE}", (trace_id,))

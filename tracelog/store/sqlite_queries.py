@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tracelog.store.constraints import EQUALS, Constraint
 from tracelog.store.query import LogQuery, SpanQuery
 from tracelog.store.sqlite_schema import RUN
 from tracelog.store.terms import words
@@ -100,9 +101,15 @@ def _wanted(query: SpanQuery) -> Where:
     where.add("start < ?", query.until)
     if query.failed:
         where.add(_FAILED)
-    for key, value in query.attributes.items():  # a dot may stand in the key or between a map and its key
-        where.add(*_holds(map(_json_text, (*key.split("."), value))))
+    _add_attributes(where, query.attributes)
     return where
+
+
+def _add_attributes(where: Where, asked: Iterable[Constraint]) -> None:
+    """Pick what may have attributes. A dot may stand in the key or between a map and its key."""
+    for each in asked:
+        value = [each.value] if each.operator == EQUALS else []
+        where.add(*_holds(map(_json_text, (*each.key.split("."), *value))))
 
 
 def logs(query: LogQuery) -> Statement:
@@ -119,6 +126,7 @@ def logs(query: LogQuery) -> Statement:
     if query.text:
         said = words(query.text)
         where.add(*(_holds(said) if said else ("0",)))
+    _add_attributes(where, query.attributes)
     return where.statement(LOGS, "ORDER BY time")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from tracelog.store.query import attribute_text
+import msgspec
 
 _ID_NAME = re.compile(r"(?:^|[._-])(?:ids?|uuid|guid|key|number|reference)$|[a-z](?:Ids?|ID|Uuid|UUID)$", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
@@ -28,6 +28,13 @@ def names_an_id(key: str) -> bool:
     `code.line.number`, which every record has, does not.
     """
     return bool(_ID_NAME.search(key)) and not key.startswith("code.")
+
+
+def attribute_text(value: Any) -> str:
+    """Return an attribute's value as the text that it is compared as, the same on every store."""
+    if isinstance(value, bool | float):
+        return msgspec.json.encode(value).decode()  # as it stands in the document: `true`, `1e20`
+    return str(value)
 
 
 def values_of(attributes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -64,14 +71,6 @@ def _naming_ids(keys: tuple[str, ...]) -> list[str]:
 def keys_of(value: str, attributes: Mapping[str, Any]) -> set[str]:
     """Return the keys, dotted, under which attributes hold a value, compared as text."""
     return {key for key, text in values_of(attributes) if text == value}
-
-
-def matches_attributes(attributes: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
-    """Say whether attributes hold every wanted key with the wanted value, compared as text."""
-    if not wanted:
-        return True
-    held = set(values_of(attributes))
-    return all(pair in held for pair in wanted.items())
 
 
 def words(text: str) -> list[str]:

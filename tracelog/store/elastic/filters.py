@@ -13,11 +13,13 @@ from typing import Any
 from tracelog.schema.conventions import UNKNOWN_SERVICE
 from tracelog.schema.layout_fields import Condition, Documents, Moment, Place, Quantity
 from tracelog.schema.timestamps import MILLISECOND
+from tracelog.store.constraints import EQUALS, Constraint
 from tracelog.store.elastic.fields import WHOLE, Fields
 from tracelog.store.terms import words
 
 Body = dict[str, Any]
 
+_LIMITS = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 NOTHING: Body = {"match_none": {}}
 _NANOSECONDS = "strict_date_optional_time_nanos"
 _LAST_MOMENT = 2**63 - 1  # of `date_nanos`: in the year 2262
@@ -92,6 +94,23 @@ def is_at(fields: Fields, place: Place, value: str) -> list[Body]:
     if place.nested is None:
         return holds(fields, place.field, value)
     return [_within(fields, place, any_of(holds(fields, place.field, value)))]
+
+
+def asks(fields: Fields, place: Place, asked: Constraint) -> list[Body]:
+    """Return clauses that are met where a place may have what is asked of an attribute."""
+    if asked.operator == EQUALS:
+        return is_at(fields, place, asked.value)
+    if can_compare(fields, place, asked) and fields.get(place.field) is not None:
+        return [{"range": {place.field: {_LIMITS[asked.operator]: asked.number}}}]
+    if "*" in asked.key:  # which `exists` takes for a pattern; the reader decides
+        return [all_of(())]
+    return has(fields, Condition(place))
+
+
+def can_compare(fields: Fields, place: Place, asked: Constraint) -> bool:
+    """Say whether an index tells more from less in a place, or holds nothing there."""
+    field = fields.get(place.field)
+    return place.nested is None and (field is None or (field.is_number and asked.number is not None))
 
 
 def _within(fields: Fields, place: Place, clause: Body) -> Body:

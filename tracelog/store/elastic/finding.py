@@ -71,7 +71,7 @@ def _held_questions(reader: Reader, value: str, *, named: bool) -> Iterator[Ques
     for source in reader.all_sources:
         clauses = list(_clauses(reader, source, value, named=named))
         if len(clauses) > _MOST_FIELDS * _MOST_SEARCHES:
-            reader.note(f"{source.index}: {len(clauses)} fields may hold a value, of which not all were looked at")
+            reader.notes.add(f"{source.index}: {len(clauses)} fields may hold a value, of which not all were looked at")
         for start in range(0, min(len(clauses), _MOST_FIELDS * _MOST_SEARCHES), _MOST_FIELDS):
             body = queries.find_held(source, clauses[start : start + _MOST_FIELDS], LARGEST_PAGE)
             yield Question(source, body)

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import TypeVar
 
 from tracelog.model import LogEntry, Span
+from tracelog.store.constraints import Constraint, decided
 from tracelog.store.elastic import queries
 from tracelog.store.elastic.answers import Hit
 from tracelog.store.elastic.queries import IN_ANY_ORDER, Body
@@ -29,7 +30,8 @@ def spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
     )
     _say_what_is_rough(reader, [question.source for question, _ in found], query)
     streams = [_by_start(reader, question.source, question.body, hits) for question, hits in found]
-    wanted = filter(span_matcher(query), merged(streams, _start))
+    compared = _left_to_the_reader([question.source for question, _ in found], query)
+    wanted = decided(merged(streams, _start), span_matcher(query), compared, reader.notes)
     return distinct_spans(wanted, _start)
 
 
@@ -46,7 +48,8 @@ def longest_spans(reader: Reader, query: SpanQuery, trace_ids: Collection[str] |
     )
     _say_what_is_rough(reader, [question.source for question, _ in found], query)
     streams = [_by_duration(reader, question.source, question.body, hits) for question, hits in found]
-    wanted = filter(span_matcher(query), merged(streams, _shortness))
+    compared = _left_to_the_reader([question.source for question, _ in found], query)
+    wanted = decided(merged(streams, _shortness), span_matcher(query), compared, reader.notes)
     return distinct_spans(wanted, _shortness)
 
 
@@ -68,7 +71,8 @@ def logs(reader: Reader, query: LogQuery) -> Iterator[LogEntry]:
             streams.append(_by_time(hits, partial(reader.logs, source), _time, is_sorted=is_sorted))
         else:
             streams.append(events_of(distinct_spans(_by_start(reader, source, body, hits), _start)))
-    return filter(log_matcher(query), merged(streams, _time))
+    compared = _left_to_the_reader([question.source for question, _ in found], query)
+    return decided(merged(streams, _time), log_matcher(query), compared, reader.notes)
 
 
 def _log_questions(reader: Reader, query: LogQuery) -> Iterator[Question[Source]]:
@@ -79,10 +83,17 @@ def _log_questions(reader: Reader, query: LogQuery) -> Iterator[Question[Source]
             yield Question(holder, queries.search_events(holder, holder.documents.events, query))
 
 
+def _left_to_the_reader(sources: Iterable[Source], query: SpanQuery | LogQuery) -> list[Constraint]:
+    left = (each for source in sources for each in queries.left_to_the_reader(source, query.attributes))
+    return list(dict.fromkeys(left))
+
+
 def _say_what_is_rough(reader: Reader, sources: Iterable[Source], query: SpanQuery | LogQuery) -> None:
     for source in sources:
         for field in queries.rough_fields(source, query):
-            reader.note(f"{source.index}: {field} is compared but roughly there, as it is mapped, and decided on here")
+            reader.notes.add(
+                f"{source.index}: {field} is compared but roughly there, as it is mapped, and decided on here"
+            )
 
 
 def _by_start(reader: Reader, source: SpanSource, body: Body, hits: Iterable[Hit]) -> Iterator[Span]:
@@ -92,7 +103,7 @@ def _by_start(reader: Reader, source: SpanSource, body: Body, hits: Iterable[Hit
 def _is_sorted(reader: Reader, source: Source, body: Body) -> bool:
     if body["sort"] is not IN_ANY_ORDER:
         return True
-    reader.note(f"{source.index}: times are not mapped as such, so that all is read and sorted here")
+    reader.notes.add(f"{source.index}: times are not mapped as such, so that all is read and sorted here")
     return False
 
 
@@ -121,7 +132,7 @@ def _by_duration(reader: Reader, source: SpanSource, body: Body, hits: Iterable[
     found = reader.spans(source, hits)
     if body["sort"] is not IN_ANY_ORDER:
         return found
-    reader.note(f"{source.index}: durations are not mapped as numbers, so that all are read and sorted here")
+    reader.notes.add(f"{source.index}: durations are not mapped as numbers, so that all are read and sorted here")
     return sorted(found, key=_shortness)
 
 

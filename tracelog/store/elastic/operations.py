@@ -137,16 +137,16 @@ def _groupings(reader: Reader, source: SpanSource, query: SpanQuery) -> Iterator
     columns = {field: column for field in documents.grouping.fields if (column := fields.column(field))}
     for field in documents.grouping.fields:
         if fields.get(field) is not None and field not in columns:
-            reader.note(f"{source.index}: {field} cannot be grouped by, as it is mapped")
+            reader.notes.add(f"{source.index}: {field} cannot be grouped by, as it is mapped")
     windowed = query.since is not None or query.until is not None
     if not columns or not queries.measurable(source) or (windowed and queries.by_time(source) is queries.IN_ANY_ORDER):
-        reader.note(f"{source.index}: operations are left out, as names, durations or times are mapped")
+        reader.notes.add(f"{source.index}: operations are left out, as names, durations or times are mapped")
         return
     if documents.grouping.tells_kind:
         yield _Grouping(source, columns, queries.span_filters(source, query), None)
         return
     if not all(fields.is_nested(path) for path in _paths(source)):
-        reader.note(f"{source.index}: kinds are told apart but roughly, as tags are not mapped as nested")
+        reader.notes.add(f"{source.index}: kinds are told apart but roughly, as tags are not mapped as nested")
     for kind in (*SPAN_KINDS, _UNSPECIFIED):
         of_kind = queries.is_one_of(fields, documents.kinds, kind, roughly=True)
         yield _Grouping(source, columns, [*queries.span_filters(source, query), *of_kind], kind)
@@ -163,7 +163,9 @@ def _largest(reader: Reader, key: Key, groups: Sequence[Group]) -> Group:
     for group in groups:
         together[group.source.index, group.quantity.field].append(group)
     if len(together) > 1:
-        reader.note(f"{key[0]}: {key[1]} is in several places: its percentiles are those of the one with most spans")
+        reader.notes.add(
+            f"{key[0]}: {key[1]} is in several places: its percentiles are those of the one with most spans"
+        )
     most = max(together.values(), key=lambda several: sum(group.measured for group in several))
     largest = max(most, key=lambda group: group.measured)
     return largest._replace(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracelog.model import LEVEL_BY_TEXT, LEVELS
 from tracelog.schema.layout_fields import Condition, Events, Quantity, SpanDocuments
 from tracelog.schema.layouts import id_spellings
+from tracelog.store.constraints import Constraint, comparisons
 from tracelog.store.elastic import filters
 from tracelog.store.elastic.fields import Fields
 from tracelog.store.elastic.filters import all_of, any_of, none_of
@@ -190,8 +191,7 @@ def _span_filters(source: SpanSource, query: SpanQuery) -> Iterator[Body]:
         yield from is_one_of(fields, documents.statuses, query.status)
     yield from filters.within(fields, documents.times, query.since, query.until)
     yield from filters.lasts(fields, documents.duration, query.min_duration, query.max_duration)
-    for key, value in query.attributes.items():
-        yield any_of([clause for place in documents.attribute(key) for clause in filters.is_at(fields, place, value)])
+    yield from _asked(source, query.attributes)
     if query.place == "root":
         yield from filters.no_parent(fields, documents.parent_id, documents.child)
     elif query.place == "entry":
@@ -199,6 +199,21 @@ def _span_filters(source: SpanSource, query: SpanQuery) -> Iterator[Body]:
         yield any_of(
             [clause for kind in ENTRY_KINDS for one in documents.kinds[kind] for clause in filters.has(fields, one)]
         )
+
+
+def _asked(source: Source, asked: Iterable[Constraint]) -> Iterator[Body]:
+    for each in asked:
+        places = source.documents.attribute(each.key)
+        yield any_of([clause for place in places for clause in filters.asks(source.fields, place, each)])
+
+
+def left_to_the_reader(source: Source, asked: Iterable[Constraint]) -> list[Constraint]:
+    """Return the comparisons that the cluster cannot make, as the fields of a source are mapped."""
+    return [
+        each
+        for each in comparisons(asked)
+        if not all(filters.can_compare(source.fields, place, each) for place in source.documents.attribute(each.key))
+    ]
 
 
 def is_one_of(fields: Fields, conditions: Conditions, wanted: str, *, roughly: bool = False) -> Iterator[Body]:
@@ -227,6 +242,7 @@ def _log_filters(source: LogSource, query: LogQuery) -> Iterator[Body]:
     if query.severity is not None:
         yield _is_severe(source, query.severity)
     yield from filters.within(fields, documents.times, query.since, query.until)
+    yield from _asked(source, query.attributes)
     if query.text is not None:
         yield from filters.says(fields, documents.text, query.text)
 

@@ -14,6 +14,7 @@ from tracelog.store.elastic.fields import FieldCapabilities
 from tracelog.store.elastic.queries import Body
 from tracelog.store.elastic.search import Search, Searcher
 from tracelog.store.elastic.sources import LogSource, Source, Sources, SpanSource
+from tracelog.store.notes import Notes
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _Result = TypeVar("_Result")
@@ -38,15 +39,13 @@ Build = Callable[[], Sequence[Question[_Source]]]
 
 
 class Reader:
-    """Asks and decodes; `pass_over` is told of each document that cannot be read, `note` what a user has to know."""
+    """Asks and decodes; `pass_over` is told of each document that cannot be read."""
 
-    def __init__(
-        self, search: Searcher, sources: Sources, note: Callable[[str], None], pass_over: Callable[[Hit], None]
-    ) -> None:
+    def __init__(self, search: Searcher, sources: Sources, notes: Notes, pass_over: Callable[[Hit], None]) -> None:
         self._search = search
         self._sources = sources
         self._pass_over = pass_over
-        self.note = note
+        self.notes = notes
 
     @property
     def span_sources(self) -> Sequence[SpanSource]:

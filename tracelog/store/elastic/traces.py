@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tracelog.model import LogEntry, Span
-from tracelog.store.base import Totals, TraceContents
+from tracelog.store.base import TraceContents
 from tracelog.store.elastic import queries
 from tracelog.store.elastic.reading import Question, Reader
 from tracelog.store.elastic.search import LARGEST_PAGE
 from tracelog.store.elastic.sources import LogSource, Source
 from tracelog.store.matching import log_matcher
 from tracelog.store.query import LogQuery
+from tracelog.store.slowest import Totals
 
 _MOST_TRACES = 500
 _LINKING = "linking"
