@@ -214,6 +214,9 @@ def test_slow_prints_the_slowest_traces_with_exactly_the_keys_of_the_design(ask:
     assert ask("slow", "--json", "--limit", "1").rows == [slowest]
     assert ask("slow", "--json", "--errors").rows == [slowest]
     assert ask("slow", "--json", "--operation", "drain queue").rows == [rootless]
+    assert ask("slow", "--json", "--errors-first", "--limit", "2").rows == [slowest, rootless]
+    assert ask("slow", "--json", "--max-duration", "100ms", "--min-duration", "0.05s").rows == [rootless]
+    assert [row["measure"] for row in ask("slow", "--json", "--kind", "consumer").rows] == ["consumer"]
     charged = ask("slow", "--json", "--service", "payments", "--attr", "order.id=A-1234").rows
     assert [(row["trace_id"], row["measure"], row["duration_ms"]) for row in charged] == [
         (SLOW, "server", 490.0), (QUICK, "server", 5.0),

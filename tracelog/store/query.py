@@ -17,6 +17,7 @@ from tracelog import ids
 from tracelog.errors import ConfigurationError
 from tracelog.model import LEVELS
 from tracelog.schema import times
+from tracelog.schema.conventions import SPAN_KINDS
 from tracelog.store.constraints import Constraint, Wanted, constraints
 
 Time = int | str | datetime
@@ -28,7 +29,9 @@ Duration = int | str
 Place = Literal["any", "root", "entry"]
 """Which spans: any, roots (no parent), or entries (server and consumer spans that have a parent)."""
 
+KINDS = (*SPAN_KINDS, "UNSPECIFIED")
 ENTRY_KINDS = ("SERVER", "CONSUMER")
+STATUSES = ("UNSET", "OK", "ERROR")
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _LASTING = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s|m|h)")

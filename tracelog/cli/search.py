@@ -1,0 +1,126 @@
+"""`tracelog logs`, `slow` and `ops`: lines, traces and operations of a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tracelog.cli.options import (
+    attributes_option,
+    index_option,
+    json_option,
+    level_option,
+    store_option,
+    window_options,
+)
+from tracelog.cli.output import FOUND, NOTHING_FOUND, opened, print_json, print_table, say
+from tracelog.errors import TraceNotFoundError
+from tracelog.show import words
+from tracelog.store.query import KINDS, STATUSES, moment
+
+
+@click.command()
+@click.argument("any_id", required=False)
+@store_option
+@index_option
+@json_option
+@click.option("--span", "span_id", metavar="SPAN_ID", help="Only lines of this span.")
+@click.option("--service", metavar="NAME", help="Only lines of this service.")
+@level_option
+@window_options
+@click.option("--text", metavar="WORDS", help="Only lines with these words in sequence, in any case.")
+@attributes_option
+def logs(
+    any_id: str | None,
+    store_url: str | None,
+    index: str | None,
+    *,
+    as_json: bool,
+    since: str | None,
+    until: str | None,
+    **filters: Any,
+) -> int:
+    """Print log lines by time: of one trace (any id that `show` takes), or of everything."""
+    with opened(store_url, index) as store:
+        trace_id = None
+        if any_id is not None:
+            matches = store.find(any_id)
+            if not matches:
+                raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}")
+            trace_id = matches[0].trace_id
+            if matches[0].field != "trace_id":
+                say(*words.of_matches(matches))
+        else:
+            say(words.of_window(moment(since), moment(until)))
+        entries = store.logs(trace_id=trace_id, since=since, until=until, **filters)
+        if as_json:
+            from tracelog.show.json_output import log_object
+
+            return print_json(entries, log_object)
+        from tracelog.show import console
+
+        return FOUND if console.print_logs(console.make_console(), entries) else NOTHING_FOUND
+
+
+@click.command()
+@store_option
+@index_option
+@json_option
+@click.option("--service", metavar="NAME", help="Measure at the entry spans of this service.")
+@click.option("--operation", metavar="NAME", help="Measure at the entry spans of this name.")
+@click.option("--kind", type=click.Choice(KINDS, case_sensitive=False), help="Measure at the spans of this kind.")
+@click.option("--status", type=click.Choice(STATUSES, case_sensitive=False), help="Measure at spans of this status.")
+@click.option("--min-duration", metavar="TIME", help="Only where what is measured took as long: 500ms, 1.5s.")
+@click.option("--max-duration", metavar="TIME", help="Only where it did not take longer.")
+@attributes_option
+@click.option("--errors", is_flag=True, help="Only traces in which a span failed.")
+@click.option("--errors-first", is_flag=True, help="Those first, then the others.")
+@window_options
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many traces.")
+def slow(
+    store_url: str | None,
+    index: str | None,
+    *,
+    as_json: bool,
+    errors: bool,
+    errors_first: bool,
+    since: str | None,
+    until: str | None,
+    **filters: Any,
+) -> int:
+    """Print the slowest traces of the window, truly the slowest, by their root span.
+
+    A trace without a stored root is measured at its longest server or consumer span. Which span it was is in the
+    output, beside how long all of the trace took.
+    """
+    with opened(store_url, index) as store:
+        say(words.of_window(moment(since), moment(until)))
+        filters["errors"] = "first" if errors_first else errors
+        rows = store.slowest(since=since, until=until, **filters)
+        if as_json:
+            from tracelog.show.json_output import summary_object
+
+            return print_json(rows, summary_object)
+        return print_table("print_slow", rows)
+
+
+@click.command()
+@store_option
+@index_option
+@json_option
+@click.option("--service", metavar="NAME", help="Only operations of this service.")
+@window_options
+def ops(
+    store_url: str | None, index: str | None, *, as_json: bool, service: str | None, since: str | None,
+    until: str | None,
+) -> int:  # fmt: skip
+    """Print the latency of each operation, with an example trace for the slow end."""
+    with opened(store_url, index) as store:
+        say(words.of_window(moment(since), moment(until)))
+        rows = store.operations(service=service, since=since, until=until)
+        if as_json:
+            from tracelog.show.json_output import operation_object
+
+            return print_json(rows, operation_object)
+        return print_table("print_operations", rows)
