@@ -236,6 +236,38 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     span_ids: tuple[str, ...] = ()
 
 
+class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `slow`: the span that was measured, and what its trace holds. Durations: ns.
+
+    `measure` says which span it is: `root`, or `server` or `consumer` where the entry into one service was
+    asked for, or where no root is stored.
+    """
+
+    trace_id: str
+    service: str
+    name: str
+    measure: str
+    start: int
+    duration: int
+    trace_duration: int
+    span_count: int
+    log_count: int
+    error_count: int
+
+
+class LinkedTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """A trace that another is linked with: by `span` of that one, which links to it or, `incoming`, is linked from it.
+
+    `summary` is None where nothing of it is stored. `trace` is all of it, where it was fetched.
+    """
+
+    trace_id: str
+    span: Span
+    incoming: bool
+    summary: TraceSummary | None = None
+    trace: Trace | None = None
+
+
 class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     """All that is known of one trace: spans in tree order, each with the lines it wrote.
 
@@ -243,6 +275,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     place: on a node, on one of the `ghosts` (spans that never arrived, by start), or among the `unplaced_logs`, which
     belong to the trace but to no span. All are ordered by time. `critical_path`: what the trace waited for, from the
     start of its root to the end, by time. `findings`: what is remarkable, most telling first.
+    `linked`: the traces that its links lead to and come from, where that was asked for, the nearest first.
     """
 
     trace_id: str
@@ -251,6 +284,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     ghosts: tuple[Ghost, ...] = ()
     critical_path: tuple[Segment, ...] = ()
     findings: tuple[Finding, ...] = ()
+    linked: tuple[LinkedTrace, ...] = ()
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -347,25 +381,6 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
 
 def _identity(span: Span) -> tuple[str, str, str]:
     return (span.span_id, span.kind, span.service)
-
-
-class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of `slow`: the span that was measured, and what its trace holds. Durations: ns.
-
-    `measure` says which span it is: `root`, or `server` or `consumer` where the entry into one service was
-    asked for, or where no root is stored.
-    """
-
-    trace_id: str
-    service: str
-    name: str
-    measure: str
-    start: int
-    duration: int
-    trace_duration: int
-    span_count: int
-    log_count: int
-    error_count: int
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.option("--no-logs", is_flag=True, help="Print the spans alone.")
 @level_option
 @click.option("--span", "span_id", metavar="SPAN_ID", help="Begin at this span.")
+@click.option("--follow-links", is_flag=True, help="Show the traces that it is linked with too, in both directions.")
 @click.option("--adjust-clocks", is_flag=True, help="Move the times of hosts whose clocks contradict the calls.")
 @click.option("--otlp", metavar="FILE", help="Write OTLP/JSON lines, which `import` reads; `-` is standard output.")
 @click.option("--perfetto", metavar="FILE", help="Write Chrome's trace events, for ui.perfetto.dev.")
@@ -50,6 +51,7 @@ def show(
     no_logs: bool,
     level: str | None,
     span_id: str | None,
+    follow_links: bool,
     adjust_clocks: bool,
     otlp: str | None,
     perfetto: str | None,
@@ -74,7 +76,7 @@ def show(
         if as_list:
             return _print_matches(matches, as_json=as_json)
         say(*words.of_matches(matches))
-        trace = _judged(store.trace(matches[0].trace_id), adjusted=adjust_clocks)
+        trace = _judged(store.trace(matches[0].trace_id, follow_links=follow_links), adjusted=adjust_clocks)
         say(*words.of_clocks(trace, adjusted=adjust_clocks))
         if exports:
             _export(trace, exports)

@@ -15,7 +15,7 @@ from rich.console import Console
 from tracelog.model import LogEntry, Node, Trace
 from tracelog.schema.times import format_iso
 from tracelog.show import text
-from tracelog.show.painter import Painter
+from tracelog.show.painter import Painter, heading
 from tracelog.show.palette import level_column, raised, service_style
 from tracelog.show.styled import Line, writer
 from tracelog.show.timeline import Keep, timeline_rows
@@ -35,7 +35,10 @@ def make_console(file: IO[str] | None = None, *, width: int | None = None, color
 
 
 def print_trace(console: Console, trace: Trace, keep: Keep = lambda _: True, *, top: Node | None = None) -> None:
-    """Print a trace as a timeline; `keep` chooses the log lines, `top` the span to begin at."""
+    """Print a trace as a timeline, and behind it those that were fetched as it is linked with them.
+
+    `keep` chooses the log lines, `top` the span to begin at.
+    """
     write = writer(console)
     painter = Painter(console.width, trace, top)
     for line in painter.header():
@@ -43,6 +46,11 @@ def print_trace(console: Console, trace: Trace, keep: Keep = lambda _: True, *, 
     for row in timeline_rows(trace, keep, top=top):
         for line in painter.paint(row):
             write(line)
+    for linked in trace.linked:
+        if linked.trace is not None:
+            for line in heading(linked, linked.trace, console.width):
+                write(line)
+            print_trace(console, linked.trace, keep)
 
 
 def print_logs(console: Console, entries: Iterable[LogEntry]) -> int:

@@ -6,7 +6,19 @@ from typing import Any
 
 import msgspec
 
-from tracelog.model import Finding, Ghost, LogEntry, Match, Node, Operation, SpanEvent, SpanLink, Trace, TraceSummary
+from tracelog.model import (
+    Finding,
+    Ghost,
+    LinkedTrace,
+    LogEntry,
+    Match,
+    Node,
+    Operation,
+    SpanEvent,
+    SpanLink,
+    Trace,
+    TraceSummary,
+)
 from tracelog.schema.times import format_iso
 
 NO_PARENT = "0" * 16
@@ -31,6 +43,17 @@ def trace_object(trace: Trace) -> dict[str, Any]:
         "logs": [log_object(entry) for entry in trace.unplaced_logs],
         "ghosts": [_ghost(ghost) for ghost in trace.ghosts],
         "findings": [_finding(finding) for finding in trace.findings],
+        **({"linked": [_linked(linked) for linked in trace.linked]} if trace.linked else {}),
+    }
+
+
+def _linked(linked: LinkedTrace) -> dict[str, Any]:
+    return {
+        "trace_id": linked.trace_id,
+        "span_id": linked.span.span_id,
+        "incoming": linked.incoming,
+        "summary": None if linked.summary is None else summary_object(linked.summary),
+        "trace": None if linked.trace is None else trace_object(linked.trace),
     }
 
 

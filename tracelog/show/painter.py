@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tracelog.model import Node, Segment, Trace
+from tracelog.model import LinkedTrace, Node, Segment, Trace
+from tracelog.read.links import described, summarised
 from tracelog.schema.otel import as_exception
 from tracelog.schema.times import format_iso
 from tracelog.show import text
 from tracelog.show.bars import TRACK, Axis
 from tracelog.show.palette import level_column, raised, service_style
 from tracelog.show.styled import Line, folded
-from tracelog.show.timeline import EventRow, GapRow, GhostRow, LineRow, LinkRow, Row, SpanRow
+from tracelog.show.timeline import EventRow, GapRow, GhostRow, LineRow, LinkRow, LinksRow, Row, SpanRow
 
 _WRAPPED = 6
 """How many rows of the terminal a line at WARNING or above may take; others take one."""
@@ -99,8 +100,10 @@ class Painter:
             yield from self._event(row)
         elif isinstance(row, GapRow):
             yield self._gap(row)
+        elif isinstance(row, LinksRow):
+            yield from self._many_links(row)
         else:
-            yield self._link(row)
+            yield from self._link(row)
 
     def _span(self, row: SpanRow) -> Line:
         span = row.node.span
@@ -171,14 +174,30 @@ class Painter:
         line = self._at(row.gap.start, row.guides)
         return line.add(f"{GAP:<5} {text.duration(row.gap.duration)} waited in silence", "yellow")
 
-    def _link(self, row: LinkRow) -> Line:
+    def _link(self, row: LinkRow) -> Iterator[Line]:
         link = row.link
-        line = Line(self._guides(row.guides), "dim")
-        arrow = INCOMING if row.incoming else OUTGOING
-        line.add(f"{arrow} {'linked from' if row.incoming else 'links to'} trace {link.trace_id}", "blue")
-        line.add(f" span {link.span_id}  {text.attributes(link.attributes)}", "dim")
+        line = self._linked(row.guides, incoming=row.incoming)
+        line.add(f"trace {link.trace_id}", "blue").add(
+            f" span {link.span_id}  {text.attributes(link.attributes)}", "dim"
+        )
         more = f" (+{row.more} more)" if row.more else ""
-        return line.cropped(self.width - len(more)).add(more)
+        yield line.cropped(self.width - len(more)).add(more)
+        if row.linked is not None:
+            summary = row.linked.summary
+            said = "nothing of it is stored" if summary is None else text.escape(summarised(summary))
+            yield Line(self._guides(row.guides), "dim").add(f"  {said}").cropped(self.width)
+
+    def _many_links(self, row: LinksRow) -> Iterator[Line]:
+        prefix = self._linked(row.guides, incoming=row.incoming)
+        stored = f", {len(row.summaries):,} of them stored" if len(row.summaries) < row.traces else ""
+        said = Line(f"{row.traces:,} traces{stored}", "blue")
+        if row.summaries:
+            said.add(f": {text.escape(described(row.summaries))}")
+        yield from self._folded(prefix, said, self._below(prefix, row.guides), _WRAPPED)
+
+    def _linked(self, guides: tuple[bool, ...], *, incoming: bool) -> Line:
+        arrow, words = (INCOMING, "linked from") if incoming else (OUTGOING, "links to")
+        return Line(self._guides(guides), "dim").add(f"{arrow} {words} ", "blue")
 
     def _at(self, time: int, guides: tuple[bool, ...], *, known: bool = True) -> Line:
         """Begin a row within a span: the guides, and the time since the start of the axis, where it is known."""
@@ -207,6 +226,17 @@ class Painter:
         if joint:
             return above + (BRANCH if guides[-1] else CORNER)
         return above + (PIPE if guides[-1] else BLANK)
+
+
+def heading(linked: LinkedTrace, trace: Trace, width: int) -> Iterator[Line]:
+    """Yield what stands above a trace that is shown as it is linked with another."""
+    name = text.escape(linked.span.name)
+    words = f"{INCOMING} this trace links to {name}" if linked.incoming else f"{OUTGOING} {name} links to this trace"
+    offset = trace.start - linked.span.start
+    began = f"began {text.duration(abs(offset))} {'after' if offset >= 0 else 'before'} it"
+    yield Line("")
+    yield Line(f"{words}, {'and' if linked.incoming else 'which'} {began}", "blue").cropped(width)
+    yield Line("")
 
 
 def _service_of(row: LineRow) -> str | None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from tracelog.model import Ghost, LogEntry, Node, SpanEvent, SpanLink, Trace
+from tracelog.model import Ghost, LinkedTrace, LogEntry, Node, SpanEvent, SpanLink, Trace, TraceSummary
 from tracelog.read.gaps import Gap, find_gaps
+from tracelog.read.links import FEW, most_telling
 
 
 class SpanRow(NamedTuple):
@@ -53,16 +54,28 @@ class GapRow(NamedTuple):
 
 
 class LinkRow(NamedTuple):
-    """A link from a span to another trace or, with `incoming`, from another trace to it. `more` are not shown."""
+    """A link from a span to another trace or, with `incoming`, from another trace to it. `more` are not shown.
+
+    `linked`: what is known of that trace, where links were followed.
+    """
 
     link: SpanLink
     incoming: bool
     more: int
     guides: tuple[bool, ...]
+    linked: LinkedTrace | None = None
 
 
-Row = SpanRow | GhostRow | LineRow | EventRow | GapRow | LinkRow
-LINKS_SHOWN = 4
+class LinksRow(NamedTuple):
+    """Many links of a span in one row: how many traces, and those of them of which something is stored."""
+
+    traces: int
+    summaries: Sequence[TraceSummary]
+    incoming: bool
+    guides: tuple[bool, ...]
+
+
+Row = SpanRow | GhostRow | LineRow | EventRow | GapRow | LinkRow | LinksRow
 GUIDES_SHOWN = 24
 """Spans deeper than this stand below each other: more indentation would say less."""
 Keep = Callable[[LogEntry], bool]
@@ -79,12 +92,15 @@ def timeline_rows(trace: Trace, keep: Keep = lambda _: True, *, top: Node | None
     below: dict[int | str | None, list[Node]] = {}
     for node in trace.nodes:
         below.setdefault(node.span.parent_span_id if node.orphan else node.parent, []).append(node)
+    linked = {one.trace_id: one for one in trace.linked}
     pending: list[Row] = [SpanRow(top, ())] if top is not None else _tops(trace, below, keep)[::-1]
     while pending:
         row = pending.pop()
         yield row
         if isinstance(row, SpanRow):
-            pending += reversed(_within(row, below.get(row.node.index, []), keep, gaps.get(row.node.index, [])))
+            children = below.get(row.node.index, [])
+            pending += reversed(_within(row, children, keep, gaps.get(row.node.index, [])))
+            pending += reversed([*_links(row, linked, _deeper(row.guides, bool(children)))])
         elif isinstance(row, GhostRow):
             pending += reversed(_within(row, below.get(row.ghost.span_id, []), keep))
     if top is None:
@@ -117,7 +133,7 @@ def _within(row: SpanRow | GhostRow, children: list[Node], keep: Keep, gaps: Seq
     ]
     timed.sort(key=lambda item: item[:2])
     last_child = max((position for position, item in enumerate(timed) if item[1] == 1), default=-1)
-    rows: list[Row] = [*_links(row, followed=last_child >= 0)] if isinstance(row, SpanRow) else []
+    rows: list[Row] = []
     for position, (_, _, item) in enumerate(timed):
         guides = _deeper(row.guides, position < last_child)
         if isinstance(item, Node):
@@ -131,12 +147,19 @@ def _within(row: SpanRow | GhostRow, children: list[Node], keep: Keep, gaps: Seq
     return rows
 
 
-def _links(row: SpanRow, *, followed: bool) -> Iterator[LinkRow]:
-    guides = _deeper(row.guides, followed)
+def _links(row: SpanRow, linked: Mapping[str, LinkedTrace], guides: tuple[bool, ...]) -> Iterator[LinkRow | LinksRow]:
+    """Yield the links of a span; where they were followed and are many, all of them in one row and a few that tell."""
     for links, incoming in ((row.node.span.links, False), (row.node.linked_from, True)):
-        for position, link in enumerate(links[:LINKS_SHOWN]):
-            more = len(links) - LINKS_SHOWN if position == LINKS_SHOWN - 1 else 0
-            yield LinkRow(link, incoming, max(more, 0), guides)
+        shown: Sequence[SpanLink] = links
+        by_trace = {link.trace_id: link for link in links}
+        if len(by_trace) > FEW and linked:
+            found = [linked[each].summary for each in by_trace if each in linked]
+            summaries = most_telling(summary for summary in found if summary is not None)
+            yield LinksRow(len(by_trace), summaries, incoming, guides)
+            shown = [by_trace[summary.trace_id] for summary in summaries]
+        for position, link in enumerate(shown[:FEW]):
+            more = len(shown) - FEW if position == FEW - 1 else 0
+            yield LinkRow(link, incoming, max(more, 0), guides, linked.get(link.trace_id))
 
 
 def _deeper(guides: tuple[bool, ...], followed: bool) -> tuple[bool, ...]:  # noqa: FBT001 - one level of the guides

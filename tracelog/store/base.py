@@ -21,12 +21,17 @@ from tracelog.model import LogEntry, Match, Operation, Span, Trace, TraceSummary
 from tracelog.schema.otel import Document
 from tracelog.store.collecting import collector_paused
 from tracelog.store.constraints import Wanted
+from tracelog.store.following import follow
 from tracelog.store.notes import Notes
 from tracelog.store.query import Duration, LogQuery, Place, SpanQuery, Time, log_query, span_query
-from tracelog.store.slowest import Totals, by_root_or_entry, slowest
+from tracelog.store.slowest import Totals, longest_first, slowest
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+_MEASURED: tuple[Place, ...] = ("root", "entry")
+"""Where a trace is measured, unless a kind of span is asked for."""
 
 
 class Refusal(NamedTuple):
@@ -186,13 +191,30 @@ class Store(abc.ABC):
         found = in_order(self._search_logs(query))
         return iter(in_call_order(found)) if trace_id or span_id else found
 
-    def trace(self, any_id: str) -> Trace:
+    def trace(self, any_id: str, *, follow_links: bool = False) -> Trace:
         """Return the trace of an id or value in any spelling, as a tree with its logs.
 
-        Where several traces match, the one with the longest root is returned. Raise TraceNotFoundError.
+        Where several traces match, the one with the longest root is returned. With `follow_links`, its `linked` are the
+        traces that its spans link to and are linked from. Raise TraceNotFoundError.
         """
         with collector_paused():
-            return self._trace(any_id)
+            trace = self._trace(any_id)
+            return follow(trace, self._trace, self._summaries) if follow_links else trace
+
+    def _summaries(self, trace_ids: Collection[str]) -> list[TraceSummary]:
+        """Return a row for each of the traces that have spans: by its root or entry, else by its longest span."""
+        rows: list[TraceSummary] = []
+        missing = frozenset(trace_ids)
+        anywhere: tuple[Place, ...] = ("any",)
+        for places in (_MEASURED, anywhere):
+            spans = longest_first(
+                self._search_spans(SpanQuery(place=place, trace_ids=missing), longest_first=True) for place in places
+            )
+            rows += slowest(spans, self._totals, len(missing), only_rootless=True, errors=False)
+            missing -= {row.trace_id for row in rows}
+            if not missing:
+                break
+        return rows
 
     def _trace(self, any_id: str) -> Trace:
         from tracelog.read.tree import build_trace
@@ -260,7 +282,8 @@ class Store(abc.ABC):
             return self._search_spans(query, longest_first=True)
 
         narrowed = bool(service or operation or kind or status or attributes)
-        spans = search("any") if kind else by_root_or_entry(search)
+        # Roots and entries are merged unfiltered, so that only those longer than the last one wanted are read.
+        spans = longest_first(map(search, _MEASURED)) if not kind else search("any")
         return slowest(spans, self._totals, limit, only_rootless=not narrowed, errors=errors)
 
     def _longest_root_first(self, matches: list[Match]) -> list[Match]:

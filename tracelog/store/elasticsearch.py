@@ -147,7 +147,7 @@ class ElasticsearchStore(Store):
         return traces.totals(self._reader, trace_ids)
 
     def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
-        roots = lists.longest_spans(self._reader, SpanQuery(place="root"), trace_ids)
+        roots = lists.longest_spans(self._reader, SpanQuery(place="root", trace_ids=frozenset(trace_ids)))
         durations: dict[str, int] = {}
         for root in roots:
             durations.setdefault(root.trace_id, root.duration)

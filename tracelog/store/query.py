@@ -65,6 +65,7 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
     attributes: tuple[Constraint, ...] = ()
     place: Place = "any"
     failed: bool = False
+    trace_ids: frozenset[str] | None = None
 
 
 class LogQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import NamedTuple
 
 from tracelog.model import Span, TraceSummary
-from tracelog.store.query import Place
 
 _FEWEST_MEASURED = 20
 """How many traces are measured at once, however few are asked for."""
@@ -29,9 +28,9 @@ Measure = Callable[[Collection[str]], Mapping[str, Totals]]
 """Says what traces amount to."""
 
 
-def by_root_or_entry(search: Callable[[Place], Iterator[Span]]) -> Iterator[Span]:
-    """Merge roots and entries by length, unfiltered, so that only those longer than the last one wanted are read."""
-    return heapq.merge(search("root"), search("entry"), key=lambda span: -span.duration)
+def longest_first(searches: Iterable[Iterator[Span]]) -> Iterator[Span]:
+    """Merge spans that come by duration, the longest first."""
+    return heapq.merge(*searches, key=lambda span: -span.duration)
 
 
 def slowest(

@@ -131,7 +131,10 @@ class SQLiteStore(Store):
         return decided(spans, lambda span: meets(span, asked), comparisons(asked), self._notes)
 
     def _longest_first(self, query: SpanQuery) -> Iterator[tuple[str]]:
-        """Merge the spans of all runs, of each of which they come by duration."""
+        """Merge the spans of all runs, of each of which they come by duration; those of a few traces need no runs."""
+        if query.trace_ids is not None:
+            yield from self._select(*sqlite_queries.longest_of_traces(query))
+            return
         runs = [run for (run,) in self._select(*sqlite_queries.runs_of(query))]
         spans = (self._select(*sqlite_queries.longest_spans(query, run)) for run in runs)
         for document, _ in heapq.merge(*spans, key=lambda row: -row[1]):

@@ -20,6 +20,7 @@ from tracelog.store.terms import words
 SPANS = "SELECT document FROM spans CROSS JOIN documents USING (number)"
 LOGS = "SELECT document, id FROM logs CROSS JOIN documents USING (number)"
 """What is decoded; the conditions are decided first, then the documents are read."""
+_OF_TRACES = "trace IN (SELECT trace FROM traces WHERE trace_id IN (SELECT value FROM json_each(?)))"
 OF_TRACE = "trace = (SELECT trace FROM traces WHERE trace_id = ?)"
 IN_ANY_RUN = f"{RUN} IN runs"
 """The condition by which the indexes that are kept by runs are used."""
@@ -78,6 +79,11 @@ def longest_spans(query: SpanQuery, run: int) -> Statement:
     return where.statement(select, "ORDER BY duration DESC")
 
 
+def longest_of_traces(query: SpanQuery) -> Statement:
+    """Pick the documents of the spans of some traces, the longest first."""
+    return _wanted(query).statement(SPANS, "ORDER BY duration DESC")
+
+
 def runs_of(query: SpanQuery) -> Statement:
     """Pick the runs that have spans of the window that is asked about."""
     where = Where()
@@ -101,6 +107,8 @@ def _wanted(query: SpanQuery) -> Where:
     where.add("start < ?", query.until)
     if query.failed:
         where.add(_FAILED)
+    if query.trace_ids is not None:
+        where.add(_OF_TRACES, msgspec.json.encode(sorted(query.trace_ids)).decode())
     _add_attributes(where, query.attributes)
     return where
 

@@ -35,9 +35,9 @@ def spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
     return distinct_spans(wanted, _start)
 
 
-def longest_spans(reader: Reader, query: SpanQuery, trace_ids: Collection[str] | None = None) -> Iterator[Span]:
-    """Yield the spans of a query by duration, the longest first; `trace_ids`: of which traces, if not of any."""
-    of_traces = _failed_traces(reader, query.since) if query.failed else trace_ids
+def longest_spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
+    """Yield the spans of a query by duration, the longest first."""
+    of_traces: Collection[str] | None = _failed_traces(reader, query.since) if query.failed else query.trace_ids
     found = reader.streams(
         lambda: [
             Question(source, body)
