@@ -401,6 +401,23 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     examples: Mapping[str, str] = {}
 
 
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored of one service: how many lines and spans, and how many of the lines have ids.
+
+    Span events are no lines. `traced` carry a trace id, `placed` a span id too, `zeros` a trace id of zeros. The traces
+    are those that the latest of its lines name, and that the latest of its spans are of.
+    """
+
+    service: str
+    lines: int = 0
+    traced: int = 0
+    placed: int = 0
+    zeros: int = 0
+    spans: int = 0
+    line_traces: tuple[str, ...] = ()
+    span_traces: tuple[str, ...] = ()
+
+
 class Match(msgspec.Struct, frozen=True):
     """Where a pasted id or value was found: `count` documents of a trace hold it in `field`."""
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tracelog.model import LogEntry, Match, Operation, Span
+from tracelog.model import Coverage, LogEntry, Match, Operation, Span
 from tracelog.schema.otel import Destination, Document, decode_log
 from tracelog.ship.drain import AdoptedSpool, Drain
 from tracelog.ship.folder import DestinationFolder
@@ -178,6 +178,9 @@ class MemoryStore(Store):
 
     def close(self) -> None:
         self.closed = True
+
+    def coverage(self, **_window: Any) -> list[Coverage]:
+        self._never_asked()
 
     def operations(self, **_window: Any) -> list[Operation]:
         self._never_asked()

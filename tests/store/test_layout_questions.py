@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
-from documents import MS, START, make_span, span_id, trace_id
+from documents import MS, START, keep, make_span, span_id, trace_id
 from encoders import WRITERS, Writer
 from foreign import INSTALLED, Cluster, cluster_of
 
 from tracelog.model import LogEntry, Match, Operation, SpanEvent, SpanLink, TraceSummary
 from tracelog.store import Store, open_store
+from tracelog.store.elasticsearch import ElasticsearchStore
 
 HOSTILE = ["*", '"', "\\", "AND", "{", "_all", "a* OR b*", '"quoted"', "/re.*/", "order_id:A-1", "\0", "x" * 9000]
 
@@ -281,3 +284,20 @@ def test_nothing_is_passed_over(store: Store) -> None:
     list(store.logs())
     assert store.skipped == 0
     assert [note for note in store.notes if "passed over" in note] == []
+
+
+@pytest.mark.elasticsearch
+def test_lines_are_counted_in_indices_that_map_nothing_of_what_makes_an_event(
+    elasticsearch_url: str, namespace: str
+) -> None:
+    trace, index = uuid.uuid4().hex, f"filebeat-{namespace}"
+    with open_store(elasticsearch_url, namespace=namespace) as store:
+        assert isinstance(store, ElasticsearchStore)
+        keep(store, msgspec.structs.replace(make_span(1), trace_id=trace))
+        line = {"@timestamp": "2026-04-19T14:23:00Z", "message": "said", "trace": {"id": trace}}
+        store._request("POST", f"/{index}/_doc", line, answer=dict, refresh=True)
+        store.refresh()
+        try:
+            assert store.totals([trace])[trace].log_count == 1
+        finally:
+            store._request("DELETE", f"/{index}", answer=dict)

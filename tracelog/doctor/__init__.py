@@ -17,19 +17,24 @@ handlers   a route -> its diagnoses
 advice     what is to be changed, as code
 process    what no single handler shows: doubled lines, lost handlers, the tracer provider
 setup      the user's own configuration, imported for the command line
+stored     what a store holds, service by service: ids, whether they meet spans, clocks
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracelog.doctor.diagnosis import Diagnosis
 from tracelog.doctor.setup import load_setup
 from tracelog.errors import ConfigurationError
 
-__all__ = ["Diagnosis", "as_object", "assert_healthy", "examine", "load_setup", "rows"]
+if TYPE_CHECKING:
+    from tracelog.store import Store
+    from tracelog.store.query import Time
+
+__all__ = ["Diagnosis", "as_object", "assert_healthy", "examine", "examine_store", "load_setup", "rows"]
 
 
 def examine() -> list[Diagnosis]:
@@ -44,6 +49,13 @@ def examine() -> list[Diagnosis]:
     return [*found, *examine_structlog(), *examine_process(routes)]
 
 
+def examine_store(store: Store, *, since: Time | None = None, until: Time | None = None) -> list[Diagnosis]:
+    """Examine what a store holds of a window: do lines have ids, and do these join up with spans."""
+    from tracelog.doctor import stored
+
+    return stored.examine_store(store, since=since, until=until)
+
+
 def assert_healthy() -> None:
     """Raise a ConfigurationError, one line per break, where lines of this process lack ids."""
     broken = [diagnosis for diagnosis in examine() if not diagnosis.ok]
@@ -52,9 +64,9 @@ def assert_healthy() -> None:
 
 
 def rows(diagnoses: Iterable[Diagnosis]) -> list[tuple[str, str, str, str]]:
-    """Return state (`ok`, `note`, `broken`), where, what is wrong, and what to change; empty text where all is well."""
+    """Return state (`ok`, `note`, `broken`), where, what is wrong or what was seen, and what to change."""
     return [
-        (each.state, each.where, f"{each.cause}: {each.text}" if each.cause else "", each.advice) for each in diagnoses
+        (each.state, each.where, ": ".join(filter(None, (each.cause, each.text))), each.advice) for each in diagnoses
     ]
 
 

@@ -10,7 +10,7 @@ class Diagnosis:
     """One finding. `cause` is empty where all is well; with `ok` true it is a note, not a break.
 
     logger: who owns the handler, `root` or `structlog` among them; empty where the finding is about the process.
-    text: what is wrong. advice: what to change, as code.
+    text: what is wrong, or what was seen. advice: what to change, as code.
     """
 
     logger: str

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tracelog import ids
 from tracelog.errors import StoreError, TraceNotFoundError
-from tracelog.model import LogEntry, Match, Operation, Span, Trace, TraceSummary, in_call_order
+from tracelog.model import Coverage, LogEntry, Match, Operation, Span, Trace, TraceSummary, in_call_order
 from tracelog.schema.otel import Document
 from tracelog.store.collecting import collector_paused
 from tracelog.store.constraints import Wanted
@@ -106,6 +106,15 @@ class Store(abc.ABC):
         self, *, service: str | None = None, since: Time | None = None, until: Time | None = None
     ) -> list[Operation]:
         """Return the latency of each operation, the most called first."""
+
+    @abc.abstractmethod
+    def coverage(self, *, since: Time | None = None, until: Time | None = None) -> list[Coverage]:
+        """Return what is stored of each service, by name, and how much of it has ids."""
+
+    @property
+    def places(self) -> list[str]:
+        """What is read, in words."""
+        return [self.url]
 
     @abc.abstractmethod
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
@@ -285,6 +294,10 @@ class Store(abc.ABC):
         # Roots and entries are merged unfiltered, so that only those longer than the last one wanted are read.
         spans = longest_first(map(search, _MEASURED)) if not kind else search("any")
         return slowest(spans, self._totals, limit, only_rootless=not narrowed, errors=errors)
+
+    def totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
+        """Return what each of the traces amounts to of which a span is stored."""
+        return self._totals(trace_ids) if trace_ids else {}
 
     def _longest_root_first(self, matches: list[Match]) -> list[Match]:
         if len(matches) < 2:  # noqa: PLR2004 - nothing to sort

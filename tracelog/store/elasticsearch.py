@@ -19,11 +19,11 @@ import msgspec
 
 from tracelog import ids
 from tracelog.errors import ConfigurationError, StoreError, StoreRejectedError, StoreUnavailableError
-from tracelog.model import LogEntry, Match, Operation, Span
+from tracelog.model import Coverage, LogEntry, Match, Operation, Span
 from tracelog.schema.otel import LOGS, TRACES, Destination, Document
 from tracelog.store import resolve_destination
 from tracelog.store.base import Store, TraceContents, WriteResult
-from tracelog.store.elastic import answers, finding, lists, operations, traces
+from tracelog.store.elastic import answers, coverage, finding, lists, operations, traces
 from tracelog.store.elastic.address import Address, is_overheard, parse_address
 from tracelog.store.elastic.answers import Failure, Hit
 from tracelog.store.elastic.reading import Reader
@@ -131,6 +131,19 @@ class ElasticsearchStore(Store):
         estimates of the cluster (t-digest) beyond; p50 is exact up to 20,000 spans, p99 up to a million.
         """
         return operations.operations(self._reader, service, moment(since), moment(until))
+
+    def coverage(self, *, since: Time | None = None, until: Time | None = None) -> list[Coverage]:
+        """Return what is stored of each service, and how much of it has ids."""
+        return coverage.coverage(self._reader, moment(since), moment(until))
+
+    @property
+    def places(self) -> list[str]:
+        """What is read, each layout in its indices."""
+        return [
+            f"{source.layout.name} {kind} in {source.index}"
+            for kind, sources in (("spans", self._reader.span_sources), ("lines", self._reader.log_sources))
+            for source in sources
+        ]
 
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
         read = lists.longest_spans if longest_first else lists.spans

@@ -22,11 +22,11 @@ import msgspec
 
 from tracelog import ids
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
-from tracelog.model import LogEntry, Match, Operation, Span
+from tracelog.model import Coverage, LogEntry, Match, Operation, Span
 from tracelog.schema import otel
 from tracelog.schema.otel import Document
 from tracelog.schema.otel_columns import read_said
-from tracelog.store import sqlite_operations, sqlite_queries, sqlite_schema
+from tracelog.store import sqlite_coverage, sqlite_operations, sqlite_queries, sqlite_schema
 from tracelog.store.base import Store, TraceContents, WriteResult
 from tracelog.store.constraints import comparisons, decided, meets
 from tracelog.store.forks import before_fork, no_fork
@@ -123,6 +123,10 @@ class SQLiteStore(Store):
             "SELECT trace_id FROM spans JOIN traces USING (trace) WHERE number = ?", (number,)
         )
         return str(trace_id)
+
+    def coverage(self, *, since: Time | None = None, until: Time | None = None) -> list[Coverage]:
+        """Return what is stored of each service, and how much of it has ids."""
+        return sqlite_coverage.coverage(self._select, moment(since), moment(until))
 
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
         rows = self._longest_first(query) if longest_first else self._select(*sqlite_queries.spans(query))

@@ -113,11 +113,18 @@ def measure_spans(source: SpanSource, trace_ids: Collection[str]) -> Body:
 
 def count_lines(source: LogSource, trace_ids: Collection[str]) -> Body:
     """Build the count of log records, span events left out, in each of these traces."""
-    fields, documents = source.fields, source.documents
-    event = all_of([*filters.has(fields, documents.event), none_of(filters.exists(documents.record))])
-    wanted = [*filters.only(fields, documents), none_of([event]), is_traced(source, trace_ids)]
+    wanted = [*filters.only(source.fields, source.documents), is_record(source), is_traced(source, trace_ids)]
     each = {trace_id: is_traced(source, [trace_id]) for trace_id in trace_ids}
     return {"size": 0, "query": all_of(wanted), "aggs": {"traces": {"filters": {"filters": each}}}}
+
+
+def is_record(source: LogSource) -> Body:
+    """Return what is met by log records, and not by span events."""
+    documents = source.documents
+    events = filters.has(source.fields, documents.event)
+    if not events:  # where what makes an event is not mapped, there is none
+        return all_of(())
+    return none_of([all_of([any_of(events), none_of(filters.exists(documents.record))])])
 
 
 def count_trace(source: Source, trace_id: str) -> Body:
