@@ -21,6 +21,7 @@ STORED = [
     ),
     logs_line("shop", record(TRACE, 1, 450, "lock \x1b[31mtaken", 17), record(TRACE, 1, 990, "done")),
     spans_line("shop", span(PLAIN, 11, None, 9, "POST /orders", kind=2)),
+    logs_line("shop", *(record(PLAIN, 11, n, f"detail {n}", 5) for n in range(6))),
 ]  # fmt: skip
 
 
@@ -57,6 +58,12 @@ def ask(store: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
 
 RETRY = "retry: shop tried POST /stock 2 times in 410 ms, each time in vain"
 GAP = r"gap: 540 ms in shop POST /orders between 'lock \x1b[31mtaken' and 'done'"
+
+
+def test_debug_lines_are_folded_unless_all_is_wanted(ask: Ask) -> None:
+    folded, whole = (ask(PLAIN, *arguments).out.splitlines() for arguments in ((), ("--all",)))
+    assert [line.strip() for line in folded[6:]] == ["+0 ns    …     6 lines at DEBUG"]
+    assert [line.rpartition("DEBUG ")[2] for line in whole[6:]] == [f"detail {n}" for n in range(6)]
 
 
 def test_findings_that_are_not_wanted_are_named_on_stderr_and_the_exit_code_says_so(ask: Ask) -> None:

@@ -23,6 +23,7 @@ from tracelog.read.clocks import adjust_clocks
 from tracelog.read.tree import build_trace
 from tracelog.schema import otel
 from tracelog.show import console, json_output
+from tracelog.show.folding import HUGE
 from tracelog.show.timeline import timeline_rows
 from tracelog.store import open_store
 
@@ -146,12 +147,17 @@ def check_json(trace: Trace, shape: Shape) -> None:
 
 
 def check_printed(trace: Trace) -> None:
-    out = io.StringIO()
-    console.print_trace(console.make_console(out, width=WIDTH, color=False), trace)
-    printed = out.getvalue().splitlines()
+    printed, folded = (_printed(trace, whole=whole) for whole in (True, False))
     assert len(printed) >= sum(1 for _ in timeline_rows(trace))
-    assert max(map(cell_len, printed)) <= WIDTH
+    assert max(map(cell_len, printed + folded)) <= WIDTH
+    assert len(folded) < HUGE
     assert {name for line in printed for name in re.findall(r"\bcall \d+", line)} == {span.name for span in trace.spans}
+
+
+def _printed(trace: Trace, *, whole: bool) -> list[str]:
+    out = io.StringIO()
+    console.print_trace(console.make_console(out, width=WIDTH, color=False), trace, whole=whole)
+    return out.getvalue().splitlines()
 
 
 def test_a_deep_trace_is_stored_and_read_whole_where_hardly_any_recursion_is_allowed(tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 MS = 1_000_000
 
 
-def printed(trace: Trace, width: int, *, color: bool = False, top: str | None = None) -> str:
+def printed(trace: Trace, width: int, *, color: bool = False, top: str | None = None, whole: bool = False) -> str:
     out = io.StringIO()
     shown = console.make_console(out, width=width, color=color)
-    console.print_trace(shown, trace, top=trace.node(top) if top else None)
+    console.print_trace(shown, trace, top=trace.node(top) if top else None, whole=whole)
     return out.getvalue()
 
 
@@ -69,6 +69,24 @@ def test_a_timeline_that_begins_at_a_span_looks_like_its_snapshot() -> None:
 
 def test_a_trace_of_lines_alone_looks_like_its_snapshot() -> None:
     check_snapshot("lines-alone-80.txt", printed(build_trace(TRACE, [], checkout().logs), 80))
+
+
+def loop() -> Trace:
+    """Make a trace in which calls are repeated, one of them in vain, between many lines at DEBUG."""
+    spans = [make_span(1, None, (0, 900), "GET /cart", "cart", kind="SERVER")]
+    lines = [make_line(1, 600 + n, f"computing row {n}", "cart", 5) for n in range(30)]
+    for n in range(12):
+        spans.append(make_span(10 + n, 1, (5 + 40 * n, 20 + n % 5), "SELECT stock", "cart", kind="CLIENT"))
+        spans.append(make_span(30 + n, 1, (35 + 40 * n, 4), "GET /price", "cart", kind="CLIENT"))
+        spans.append(make_span(50 + n, 30 + n, (36 + 40 * n, 2), "GET /price", "prices", kind="SERVER"))
+        lines += [make_line(1, 27 + 40 * n, f"item {n}", "cart"), make_line(50 + n, 37 + 40 * n, "found", "prices", 5)]
+    spans.append(make_span(99, 1, (700, 30), "SELECT stock", "cart", kind="CLIENT", status="ERROR"))
+    return build_trace(TRACE, spans, [*lines, make_line(99, 720, "deadlock found", "cart", 17)])
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_what_is_folded_looks_like_its_snapshot(width: int) -> None:
+    check_snapshot(f"loop-{width}.txt", printed(loop(), width))
 
 
 def broken_trace() -> Trace:

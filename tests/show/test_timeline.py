@@ -6,17 +6,8 @@ from checkout import LINES, MS, SPANS, checkout, make_line, make_span, span_id
 
 from tracelog.model import SpanLink, Trace
 from tracelog.read.tree import build_trace
-from tracelog.show.timeline import (
-    GUIDES_SHOWN,
-    EventRow,
-    GapRow,
-    GhostRow,
-    LineRow,
-    LinkRow,
-    Row,
-    SpanRow,
-    timeline_rows,
-)
+from tracelog.show.rows import EventRow, GapRow, GhostRow, LineRow, LinkRow, Row, SpanRow
+from tracelog.show.timeline import GUIDES_SHOWN, timeline_rows
 
 
 def said(row: Row) -> str:
@@ -28,7 +19,10 @@ def said(row: Row) -> str:
         return f"ghost {row.ghost.span_id[-2:]}"
     if isinstance(row, GapRow):
         return f"gap of {row.gap.duration // MS} ms"
-    return f"event {row.event.name}" if isinstance(row, EventRow) else f"link {'from' if row.incoming else 'to'}"
+    if isinstance(row, EventRow):
+        return f"event {row.event.name}"
+    assert isinstance(row, LinkRow)
+    return f"link {'from' if row.incoming else 'to'}"
 
 
 def test_lines_events_and_calls_stand_within_their_span_in_the_order_of_time() -> None:

@@ -31,6 +31,7 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str | None)
 @index_option
 @json_option
 @click.option("--list", "as_list", is_flag=True, help="Print every trace that matches, one row each.")
+@click.option("--all", "whole", is_flag=True, help="Fold nothing: DEBUG lines, repeated calls, most of a huge trace.")
 @click.option("--no-logs", is_flag=True, help="Print the spans alone.")
 @level_option
 @click.option("--span", "span_id", metavar="SPAN_ID", help="Begin at this span.")
@@ -48,6 +49,7 @@ def show(
     *,
     as_json: bool,
     as_list: bool,
+    whole: bool,
     no_logs: bool,
     level: str | None,
     span_id: str | None,
@@ -85,7 +87,7 @@ def show(
 
             click.echo(json_output.encode(json_output.trace_object(trace)))
         else:
-            _print_timeline(trace, level, span_id, no_logs=no_logs)
+            _print_timeline(trace, level, span_id, whole=whole, no_logs=no_logs)
     unwanted = words.of_findings(trace, kinds)
     say(*unwanted)
     return CHECK_FAILED if unwanted else FOUND
@@ -107,7 +109,7 @@ def _judged(trace: Trace, *, adjusted: bool) -> Trace:
     return adjust_clocks(trace, now=now) if adjusted else judged(trace, now)
 
 
-def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, no_logs: bool) -> None:
+def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, whole: bool, no_logs: bool) -> None:
     from tracelog import ids
     from tracelog.show import console
 
@@ -124,7 +126,7 @@ def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, no_
             top = trace.node(ids.span_id(span_id) or span_id)
         except KeyError:
             raise TraceNotFoundError(f"span {span_id!r} is not in trace {trace.trace_id}") from None
-    console.print_trace(console.make_console(), trace, keep, top=top)
+    console.print_trace(console.make_console(), trace, keep, top=top, whole=whole)
 
 
 def _export(trace: Trace, exports: Iterable[tuple[str, str]]) -> None:

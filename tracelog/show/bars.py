@@ -5,7 +5,7 @@ A cell is heavy where the span's segments of the critical path take at least hal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tracelog.model import Segment
 
@@ -26,18 +26,25 @@ class Axis:
 
     def drawn(self, start: int, end: int, own: Sequence[Segment] = ()) -> str:
         """Return what to draw in the cells of a span. `own`: its segments of the critical path."""
+        if own:
+            return self.drawn_together([(start, end)], own)
         first, behind = self.cells(start, end)
-        if not own:
-            return LIGHT * (behind - first)
-        waited = [0] * (behind - first)
+        return LIGHT * (behind - first)
+
+    def drawn_together(self, spans: Iterable[tuple[int, int]], own: Iterable[Segment]) -> str:
+        """Return what to draw from the first cell of some spans to the last, with tracks where none is open."""
+        open_for, waited = [0] * self.width, [0] * self.width
+        for start, end in spans:
+            for cell in range(*self.cells(start, end)):
+                open_for[cell] += self._overlap(cell, start, end) or 1
         for segment in own:
             for cell in range(*self.cells(segment.start, segment.end)):
-                if first <= cell < behind:
-                    waited[cell - first] += self._overlap(cell, segment.start, segment.end)
-        return "".join(
-            HEAVY if time and 2 * time >= self._overlap(cell, start, end) else LIGHT
-            for cell, time in enumerate(waited, first)
+                waited[cell] += self._overlap(cell, segment.start, segment.end)
+        drawn = "".join(
+            TRACK if not time else HEAVY if waits and 2 * waits >= time else LIGHT
+            for time, waits in zip(open_for, waited, strict=True)
         )
+        return drawn.strip(TRACK)
 
     def _overlap(self, cell: int, start: int, end: int) -> int:
         """Return how much of a stretch lies in a cell, in ns by the number of cells, so that nothing is rounded."""

@@ -15,10 +15,11 @@ from rich.console import Console
 from tracelog.model import LogEntry, Node, Trace
 from tracelog.schema.times import format_iso
 from tracelog.show import text
+from tracelog.show.folding import Folding
 from tracelog.show.painter import Painter, heading
 from tracelog.show.palette import level_column, raised, service_style
 from tracelog.show.styled import Line, writer
-from tracelog.show.timeline import Keep, timeline_rows
+from tracelog.show.timeline import Keep, timeline_rows, unfolded
 
 
 def make_console(file: IO[str] | None = None, *, width: int | None = None, color: bool | None = None) -> Console:
@@ -34,23 +35,26 @@ def make_console(file: IO[str] | None = None, *, width: int | None = None, color
     )  # fmt: skip
 
 
-def print_trace(console: Console, trace: Trace, keep: Keep = lambda _: True, *, top: Node | None = None) -> None:
+def print_trace(
+    console: Console, trace: Trace, keep: Keep = lambda _: True, *, top: Node | None = None, whole: bool = False
+) -> None:
     """Print a trace as a timeline, and behind it those that were fetched as it is linked with them.
 
-    `keep` chooses the log lines, `top` the span to begin at.
+    `keep` chooses the log lines, `top` the span to begin at. Nothing is folded where the `whole` is wanted.
     """
     write = writer(console)
     painter = Painter(console.width, trace, top)
-    for line in painter.header():
+    folding = None if whole else Folding(trace, top)
+    for line in painter.header(is_summary=folding is not None and folding.is_summary):
         write(line)
-    for row in timeline_rows(trace, keep, top=top):
+    for row in timeline_rows(trace, keep, top=top, fold=folding.fold if folding else unfolded):
         for line in painter.paint(row):
             write(line)
     for linked in trace.linked:
         if linked.trace is not None:
             for line in heading(linked, linked.trace, console.width):
                 write(line)
-            print_trace(console, linked.trace, keep)
+            print_trace(console, linked.trace, keep, whole=whole)
 
 
 def print_logs(console: Console, entries: Iterable[LogEntry]) -> int:

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any
 
-from tracelog.model import LinkedTrace, Node, Segment, Trace
+from tracelog.model import LinkedTrace, Node, Segment, Span, Trace
 from tracelog.read.links import described, summarised
+from tracelog.read.wording import count
 from tracelog.schema.otel import as_exception
 from tracelog.schema.times import format_iso
 from tracelog.show import text
 from tracelog.show.bars import TRACK, Axis
 from tracelog.show.palette import level_column, raised, service_style
+from tracelog.show.rows import (
+    EventRow,
+    GapRow,
+    GhostRow,
+    GhostsRow,
+    LineRow,
+    LinesRow,
+    LinkRow,
+    LinksRow,
+    Row,
+    SpanRow,
+    SpansRow,
+)
 from tracelog.show.styled import Line, folded
-from tracelog.show.timeline import EventRow, GapRow, GhostRow, LineRow, LinkRow, LinksRow, Row, SpanRow
 
 _WRAPPED = 6
 """How many rows of the terminal a line at WARNING or above may take; others take one."""
 _FINDINGS_SHOWN, _FINDING_ROWS = 6, 2
 _CROPPED_LEVELS = (None, "DEBUG", "INFO")
+_NAMES_SHOWN = 3
 _DURATION_WIDTH = 8
 _NARROWEST, _NARROWEST_BAR, _WIDEST_BAR = 60, 16, 64
 _NAME_WIDTH = 20
@@ -27,7 +44,7 @@ BRANCH, CORNER, PIPE, BLANK = "├ ", "└ ", "│ ", "  "
 CRITICAL_BRANCH, CRITICAL_CORNER = "┣ ", "┗ "
 """The joint of a span on the critical path."""
 LEGEND = "span  (┣ ━ critical path)"
-ERROR, GHOST, EVENT, GAP, OUTGOING, INCOMING, FINDING = "✗", "?", "◆", "⋮", "→", "←", "!"
+ERROR, GHOST, EVENT, GAP, OUTGOING, INCOMING, FINDING, FOLDED = "✗", "?", "◆", "⋮", "→", "←", "!", "…"
 PROVEN_FROM, PROVEN, PROVEN_TO = "▕", "·", "▏"
 """How a ghost's bar is drawn: no more than its bounds are known."""
 
@@ -47,8 +64,13 @@ class Painter:
         for segment in trace.critical_path:
             self.own.setdefault(trace.node(segment.span).index, []).append(segment)
         self.unplaced_announced = False
+        self._painters: dict[type[Row], Callable[[Any], Iterator[Line]]] = {
+            SpanRow: self._span, SpansRow: self._spans, GhostRow: self._ghost, GhostsRow: self._ghosts,
+            LineRow: self._line, LinesRow: self._lines, EventRow: self._event, GapRow: self._gap,
+            LinkRow: self._link, LinksRow: self._links,
+        }  # fmt: skip
 
-    def header(self) -> Iterator[Line]:
+    def header(self, *, is_summary: bool = False) -> Iterator[Line]:
         """Yield what stands above the rows: what the trace is, what is remarkable about it, and the axis."""
         trace, root = self.trace, self.trace.root
         title = f"{root.name}  {root.service}" if root else "no span of this trace is stored"
@@ -58,12 +80,14 @@ class Painter:
             length = f"{text.duration(root.duration)} (all of the trace {length})"
         counts = [
             length,
-            _count(len(trace.nodes), "span"),
-            _count(len(trace.logs), "line"),
-            _count(trace.error_count, "error"),
+            count(len(trace.nodes), "span"),
+            count(len(trace.logs), "line"),
+            count(trace.error_count, "error"),
         ]
         yield Line(f"{format_iso(trace.start)}  " + " · ".join(counts), "dim")
         yield Line(f"trace {trace.trace_id}", "dim")
+        if is_summary:
+            yield Line("summed up: the path, what is wrong, what is slow; --all shows the rest", "dim")
         yield from self._findings()
         yield Line("")
         total = text.duration(self.total)
@@ -86,26 +110,16 @@ class Painter:
 
     def paint(self, row: Row) -> Iterator[Line]:
         """Yield the lines of a row."""
-        if isinstance(row, SpanRow):
-            yield self._span(row)
-        elif isinstance(row, GhostRow):
-            yield self._ghost(row)
-        elif isinstance(row, LineRow):
-            if row.node is None and row.ghost is None and not self.unplaced_announced:
-                self.unplaced_announced = True
-                yield Line("")
-                yield Line("lines of this trace on none of its spans", "dim")
-            yield from self._line(row)
-        elif isinstance(row, EventRow):
-            yield from self._event(row)
-        elif isinstance(row, GapRow):
-            yield self._gap(row)
-        elif isinstance(row, LinksRow):
-            yield from self._many_links(row)
-        else:
-            yield from self._link(row)
+        return self._painters[type(row)](row)
 
-    def _span(self, row: SpanRow) -> Line:
+    def _unplaced(self, row: LineRow | EventRow) -> Iterator[Line]:
+        """Announce, once, lines that stand below no span."""
+        if isinstance(row, LineRow) and not (row.node or row.ghost or self.unplaced_announced):
+            self.unplaced_announced = True
+            yield Line("")
+            yield Line("lines of this trace on none of its spans", "dim")
+
+    def _span(self, row: SpanRow) -> Iterator[Line]:
         span = row.node.span
         style = service_style(span.service)
         label = Line(self._guides(row.guides, joint=True, critical=row.node.critical), "dim")
@@ -114,14 +128,42 @@ class Painter:
         if row.node.cycle is not None:
             label.add(f"{GHOST} ", "yellow")
         label.add(text.escape(span.name), "bold red" if span.status == "ERROR" else "bold")
-        if row.node.parent is None or self.trace.nodes[row.node.parent].span.service != span.service:
+        if span.service != self._caller(row.node):
             label.add(f"  {text.escape(span.service)}", style)
-        line = label.fitted(self._label_width)
-        line.add(f"{text.duration(span.duration):>{_DURATION_WIDTH}} ")
-        line.add(f"{text.duration(row.node.self_time):>{_DURATION_WIDTH}} ", "dim")
-        return line.extend(self._bar(span.start, span.end, style, self.own.get(row.node.index, ())))
+        line = self._timed(label, span.duration, row.node.self_time)
+        drawn = self.axis.drawn(span.start, span.end, self.own.get(row.node.index, ()))
+        yield line.extend(self._bar(span.start, drawn, style))
 
-    def _ghost(self, row: GhostRow) -> Line:
+    def _spans(self, row: SpansRow) -> Iterator[Line]:
+        """Paint spans that are folded into one row: how many of which operation, and how long they took in all."""
+        first, spans = row.nodes[0], [node.span for node in row.nodes]
+        critical = any(node.critical for node in row.nodes)
+        label = Line(self._guides(row.guides, joint=True, critical=critical), "dim")
+        if row.errors:
+            label.add(f"{ERROR} {count(row.errors, 'error')} in ", "bold red")
+        label.add(", ".join(_most(spans)))
+        if row.below:
+            label.add(f" and {count(row.below, 'span')} below")
+        services = {span.service for span in spans}
+        service = services.pop() if len(services) == 1 else None
+        if service is not None and service != self._caller(first):
+            label.add(f"  {text.escape(service)}", service_style(service))
+        if row.lines:
+            label.add(f"  {count(row.lines, 'line')}", "dim")
+        line = self._timed(label, sum(span.duration for span in spans), sum(node.self_time for node in row.nodes))
+        own = chain.from_iterable(self.own.get(node.index, ()) for node in row.nodes)
+        drawn = self.axis.drawn_together(((span.start, span.end) for span in spans), own)
+        yield line.extend(self._bar(first.span.start, drawn, service_style(service) if service else ""))
+
+    def _caller(self, node: Node) -> str | None:
+        return None if node.parent is None else self.trace.nodes[node.parent].span.service
+
+    def _timed(self, label: Line, duration: int, self_time: int) -> Line:
+        line = label.fitted(self._label_width)
+        line.add(f"{text.duration(duration):>{_DURATION_WIDTH}} ")
+        return line.add(f"{text.duration(self_time):>{_DURATION_WIDTH}} ", "dim")
+
+    def _ghost(self, row: GhostRow) -> Iterator[Line]:
         """Paint what is known of a span that is not there: no name and no times of its own, but bounds."""
         ghost = row.ghost
         style = service_style(ghost.service) if ghost.service else "dim"
@@ -131,17 +173,43 @@ class Painter:
             label.add(f"  {text.escape(ghost.service)}", style)
         line = label.fitted(self._label_width)
         line.add(" " * 2 * (_DURATION_WIDTH + 1))
-        return line.extend(self._bar(ghost.start, ghost.end, style, ghost=True))
+        begin, behind = self.axis.cells(ghost.start, ghost.end)
+        drawn = PROVEN_FROM + PROVEN * (behind - begin - 2) + PROVEN_TO if behind - begin > 1 else PROVEN
+        yield line.extend(self._bar(ghost.start, drawn, style))
 
-    def _bar(self, start: int, end: int, style: str, own: Sequence[Segment] = (), *, ghost: bool = False) -> Line:
-        begin, behind = self.axis.cells(start, end)
-        if ghost:
-            drawn = PROVEN_FROM + PROVEN * (behind - begin - 2) + PROVEN_TO if behind - begin > 1 else PROVEN
-        else:
-            drawn = self.axis.drawn(start, end, own)
-        return Line(TRACK * begin, "dim").add(drawn, style).add(TRACK * (self.bar_width - behind), "dim")
+    def _ghosts(self, row: GhostsRow) -> Iterator[Line]:
+        """Paint spans that are not there, and are many: how many, and what is below them."""
+        children = row.children
+        label = Line(f"{GHOST} ", "yellow")
+        if children.errors:
+            label.add(f"{ERROR} {count(children.errors, 'error')} in ", "bold red")
+        label.add(f"{count(len(row.ghosts), 'span')} that did not arrive", "dim italic")
+        if children.nodes:
+            label.add(f" and {count(len(children.nodes) + children.below, 'span')} below")
+        if children.lines:
+            label.add(f"  {count(children.lines, 'line')}", "dim")
+        yield label.cropped(self.width)
+
+    def _bar(self, start: int, drawn: str, style: str) -> Line:
+        begin, _ = self.axis.cells(start, start)
+        rest = self.bar_width - begin - len(drawn)
+        return Line(TRACK * begin, "dim").add(drawn, style).add(TRACK * rest, "dim")
+
+    def _lines(self, row: LinesRow) -> Iterator[Line]:
+        """Paint lines that are folded into one row: how many, and of which levels."""
+        first = row.rows[0]
+        yield from self._unplaced(first)
+        kinds = Counter(one.entry.level or "no level" if isinstance(one, LineRow) else "events" for one in row.rows)
+        counts = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common())
+        of = f"at {counts.partition(' ')[2]}" if len(kinds) == 1 else f"({counts})"
+        time, known = (
+            (first.entry.time, first.entry.has_time) if isinstance(first, LineRow) else (first.event.time, True)
+        )
+        line = self._at(time, row.guides, known=known)
+        yield line.add(f"{FOLDED:<5} {count(len(row.rows), 'line')} {of}", "dim").cropped(self.width)
 
     def _line(self, row: LineRow) -> Iterator[Line]:
+        yield from self._unplaced(row)
         entry = row.entry
         level = entry.level
         prefix = self._at(entry.time, row.guides, known=entry.has_time).add(*level_column(level))
@@ -170,9 +238,9 @@ class Painter:
             said.add(f"  {text.attributes(attributes)}", "dim")
         yield from self._folded(prefix, said, below, 1)
 
-    def _gap(self, row: GapRow) -> Line:
+    def _gap(self, row: GapRow) -> Iterator[Line]:
         line = self._at(row.gap.start, row.guides)
-        return line.add(f"{GAP:<5} {text.duration(row.gap.duration)} waited in silence", "yellow")
+        yield line.add(f"{GAP:<5} {text.duration(row.gap.duration)} waited in silence", "yellow")
 
     def _link(self, row: LinkRow) -> Iterator[Line]:
         link = row.link
@@ -187,7 +255,7 @@ class Painter:
             said = "nothing of it is stored" if summary is None else text.escape(summarised(summary))
             yield Line(self._guides(row.guides), "dim").add(f"  {said}").cropped(self.width)
 
-    def _many_links(self, row: LinksRow) -> Iterator[Line]:
+    def _links(self, row: LinksRow) -> Iterator[Line]:
         prefix = self._linked(row.guides, incoming=row.incoming)
         stored = f", {len(row.summaries):,} of them stored" if len(row.summaries) < row.traces else ""
         said = Line(f"{row.traces:,} traces{stored}", "blue")
@@ -245,5 +313,11 @@ def _service_of(row: LineRow) -> str | None:
     return row.ghost.service if row.ghost else None
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _most(spans: Sequence[Span]) -> Iterator[str]:
+    """Yield the names that most of the spans have, each with how many, and how many have others."""
+    counts = Counter(span.name for span in spans).most_common()
+    for name, number in counts[:_NAMES_SHOWN]:
+        yield f"{number:,} × {text.escape(name)}" if number > 1 else text.escape(name)
+    others = sum(number for _, number in counts[_NAMES_SHOWN:])
+    if others:
+        yield f"{others:,} others"

@@ -83,8 +83,11 @@ def folded(prefix: Line, said: Line, below: Line, *, width: int, rows: int) -> I
         if number == rows - 1 or said.width <= room:
             yield Line().extend(prefix).extend(said.cropped(room))
             return
-        shown, said = said.cut(_break_at(said.plain, room))
-        yield Line().extend(prefix).extend(shown)
+        plain = said.plain
+        end = _break_at(plain, room)
+        shown, rest = said.cut(end)
+        yield Line().extend(prefix).extend(shown.cut(len(plain[:end].rstrip()))[0])
+        said = rest
         prefix = below
 
 

@@ -8,83 +8,29 @@ looks like is `console`'s affair.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
-from tracelog.model import Ghost, LinkedTrace, LogEntry, Node, SpanEvent, SpanLink, Trace, TraceSummary
+from tracelog.model import LinkedTrace, LogEntry, Node, SpanEvent, SpanLink, Trace
 from tracelog.read.gaps import Gap, find_gaps
 from tracelog.read.links import FEW, most_telling
+from tracelog.show.rows import EventRow, GapRow, GhostRow, LineRow, LinkRow, LinksRow, Row, SpanRow
 
-
-class SpanRow(NamedTuple):
-    """A span, at its place in the tree."""
-
-    node: Node
-    guides: tuple[bool, ...]
-
-
-class GhostRow(NamedTuple):
-    """A span that never arrived: not a span, but what its children and its lines prove of one."""
-
-    ghost: Ghost
-    guides: tuple[bool, ...]
-
-
-class LineRow(NamedTuple):
-    """A log line within a span or a ghost; with neither, one that belongs to no span of the trace."""
-
-    entry: LogEntry
-    node: Node | None
-    guides: tuple[bool, ...]
-    ghost: Ghost | None = None
-
-
-class EventRow(NamedTuple):
-    """A span event within its span."""
-
-    event: SpanEvent
-    node: Node
-    guides: tuple[bool, ...]
-
-
-class GapRow(NamedTuple):
-    """A gap within its span, where it begins."""
-
-    gap: Gap
-    guides: tuple[bool, ...]
-
-
-class LinkRow(NamedTuple):
-    """A link from a span to another trace or, with `incoming`, from another trace to it. `more` are not shown.
-
-    `linked`: what is known of that trace, where links were followed.
-    """
-
-    link: SpanLink
-    incoming: bool
-    more: int
-    guides: tuple[bool, ...]
-    linked: LinkedTrace | None = None
-
-
-class LinksRow(NamedTuple):
-    """Many links of a span in one row: how many traces, and those of them of which something is stored."""
-
-    traces: int
-    summaries: Sequence[TraceSummary]
-    incoming: bool
-    guides: tuple[bool, ...]
-
-
-Row = SpanRow | GhostRow | LineRow | EventRow | GapRow | LinkRow | LinksRow
 GUIDES_SHOWN = 24
 """Spans deeper than this stand below each other: more indentation would say less."""
 Keep = Callable[[LogEntry], bool]
+Fold = Callable[[Sequence[Row]], Sequence[Row]]
 
 
-def timeline_rows(trace: Trace, keep: Keep = lambda _: True, *, top: Node | None = None) -> Iterator[Row]:
+def unfolded(rows: Sequence[Row]) -> Sequence[Row]:
+    """Fold nothing."""
+    return rows
+
+
+def timeline_rows(
+    trace: Trace, keep: Keep = lambda _: True, *, top: Node | None = None, fold: Fold = unfolded
+) -> Iterator[Row]:
     """Yield the rows of a trace, or of what stands below `top`; `keep` says which log lines are wanted.
 
-    `guides` says, for each level above a row, whether more of that level follows below it.
+    `fold` is given the rows that stand directly within one span, or at the top, and returns those to show.
     """
     gaps: dict[int, list[Gap]] = {}
     for gap in find_gaps(trace):
@@ -93,18 +39,18 @@ def timeline_rows(trace: Trace, keep: Keep = lambda _: True, *, top: Node | None
     for node in trace.nodes:
         below.setdefault(node.span.parent_span_id if node.orphan else node.parent, []).append(node)
     linked = {one.trace_id: one for one in trace.linked}
-    pending: list[Row] = [SpanRow(top, ())] if top is not None else _tops(trace, below, keep)[::-1]
+    pending: list[Row] = [SpanRow(top, ())] if top is not None else [*reversed(fold(_tops(trace, below, keep)))]
     while pending:
         row = pending.pop()
         yield row
         if isinstance(row, SpanRow):
             children = below.get(row.node.index, [])
-            pending += reversed(_within(row, children, keep, gaps.get(row.node.index, [])))
+            pending += reversed(fold(_within(row, children, keep, gaps.get(row.node.index, []))))
             pending += reversed([*_links(row, linked, _deeper(row.guides, bool(children)))])
         elif isinstance(row, GhostRow):
-            pending += reversed(_within(row, below.get(row.ghost.span_id, []), keep))
+            pending += reversed(fold(_within(row, below.get(row.ghost.span_id, []), keep)))
     if top is None:
-        yield from (LineRow(entry, None, ()) for entry in trace.unplaced_logs if keep(entry))
+        yield from fold([LineRow(entry, None, ()) for entry in trace.unplaced_logs if keep(entry)])
 
 
 def _tops(trace: Trace, below: Mapping[int | str | None, list[Node]], keep: Keep) -> list[Row]:
