@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import click
 
+from tracelog import ids
 from tracelog.cli.options import (
     attributes_option,
     index_option,
@@ -16,7 +21,9 @@ from tracelog.cli.options import (
 )
 from tracelog.cli.output import FOUND, NOTHING_FOUND, opened, print_json, print_table, say
 from tracelog.errors import TraceNotFoundError
+from tracelog.model import LogEntry
 from tracelog.show import words
+from tracelog.store import Store
 from tracelog.store.query import KINDS, STATUSES, moment
 
 
@@ -31,29 +38,30 @@ from tracelog.store.query import KINDS, STATUSES, moment
 @window_options
 @click.option("--text", metavar="WORDS", help="Only lines with these words in sequence, in any case.")
 @attributes_option
+@click.option("--follow", "-f", is_flag=True, help="Go on and print lines as they arrive, until interrupted.")
 def logs(
     any_id: str | None,
     store_url: str | None,
     index: str | None,
     *,
     as_json: bool,
+    follow: bool,
     since: str | None,
     until: str | None,
     **filters: Any,
 ) -> int:
-    """Print log lines by time: of one trace (any id that `show` takes), or of everything."""
+    """Print log lines by time: of one trace (any id that `show` takes), or of everything.
+
+    --follow begins now where neither a trace nor --since says otherwise, and waits for a trace that is not there yet.
+    """
+    if follow and until:
+        raise click.UsageError("--follow goes on and on: leave out --until")
     with opened(store_url, index) as store:
-        trace_id = None
-        if any_id is not None:
-            matches = store.find(any_id)
-            if not matches:
-                raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}")
-            trace_id = matches[0].trace_id
-            if matches[0].field != "trace_id":
-                say(*words.of_matches(matches))
-        else:
+        trace_id = None if any_id is None else _traced(store, any_id, awaited=follow)
+        if trace_id is None and not follow:
             say(words.of_window(moment(since), moment(until)))
-        entries = store.logs(trace_id=trace_id, since=since, until=until, **filters)
+        ask = partial(store.logs, trace_id=trace_id, until=until, **filters)
+        entries = _followed(ask, trace_id, since) if follow else ask(since=since)
         if as_json:
             from tracelog.show.json_output import log_object
 
@@ -61,6 +69,33 @@ def logs(
         from tracelog.show import console
 
         return FOUND if console.print_logs(console.make_console(), entries) else NOTHING_FOUND
+
+
+def _traced(store: Store, any_id: str, *, awaited: bool) -> str:
+    """Return the trace that an id or value belongs to; a trace id that is not stored too, if it is awaited."""
+    matches = store.find(any_id)
+    if not matches:
+        pasted = ids.candidates(any_id)
+        if not awaited or pasted.trace_id is None or pasted.span_id is not None:
+            raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}")
+        say(f"nothing of trace {pasted.trace_id} is stored yet")
+        return pasted.trace_id
+    if matches[0].field != "trace_id":
+        say(*words.of_matches(matches))
+    return matches[0].trace_id
+
+
+def _followed(ask: Callable[..., Iterator[LogEntry]], trace_id: str | None, since: str | None) -> Iterator[LogEntry]:
+    from tracelog.read.tail import LATE, Tail, follow
+
+    begin = moment(since)
+    if begin is None and trace_id is None:
+        begin = time.time_ns()
+    tail = Tail(lambda since: ask(since=since), begin, late=LATE if trace_id is None else None)
+    say("following: interrupt to end")
+    for line in follow(tail, say):
+        yield line
+        sys.stdout.flush()  # printed by now: whoever reads from a pipe has it at once
 
 
 @click.command()
