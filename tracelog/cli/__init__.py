@@ -24,10 +24,15 @@ _COMMANDS = (
 )  # fmt: skip
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="tracelog")
-def commands() -> None:
+@click.pass_context
+def commands(context: click.Context) -> None:
     """From a slow span to the log lines that explain it."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 for command in _COMMANDS:
@@ -47,7 +52,9 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(error.format_message() + hint, WRONG_USE)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", INTERRUPTED)
-    except (BrokenPipeError, SystemExit):  # click and rich exit where the reader of a pipe has gone
+    except (BrokenPipeError, SystemExit) as end:  # click and rich exit where the reader of a pipe has gone
+        if isinstance(end, SystemExit) and not end.code:  # click completed a word for a shell
+            return FOUND
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
         return PIPE_CLOSED
 

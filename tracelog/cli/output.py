@@ -39,12 +39,14 @@ def print_json(rows: Iterable[Any], as_object: Callable[[Any], dict[str, Any]]) 
 
 def print_table(name: str, rows: list[Any]) -> int:
     """Print rows as the table of a name in `show.tables`, and return the exit code."""
-    from tracelog.show import console, tables
+    from tracelog.show import tables
+    from tracelog.show.pager import paged
 
     if not rows:
         say("nothing found in this window")
         return NOTHING_FOUND
-    getattr(tables, name)(console.make_console(), rows)
+    with paged() as console:
+        getattr(tables, name)(console, rows)
     return FOUND
 
 

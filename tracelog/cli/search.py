@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -66,9 +67,13 @@ def logs(
             from tracelog.show.json_output import log_object
 
             return print_json(entries, log_object)
-        from tracelog.show import console
+        from tracelog.show.console import make_console, print_logs
+        from tracelog.show.pager import paged
 
-        return FOUND if console.print_logs(console.make_console(), entries) else NOTHING_FOUND
+        found = True  # and stays so where the pager is ended early
+        with nullcontext(make_console()) if follow else paged() as console:
+            found = print_logs(console, entries) > 0
+        return FOUND if found else NOTHING_FOUND
 
 
 def _traced(store: Store, any_id: str, *, awaited: bool) -> str:

@@ -111,7 +111,8 @@ def _judged(trace: Trace, *, adjusted: bool) -> Trace:
 
 def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, whole: bool, no_logs: bool) -> None:
     from tracelog import ids
-    from tracelog.show import console
+    from tracelog.show.console import print_trace
+    from tracelog.show.pager import paged
 
     lowest = severity_of(level)
 
@@ -126,7 +127,8 @@ def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, who
             top = trace.node(ids.span_id(span_id) or span_id)
         except KeyError:
             raise TraceNotFoundError(f"span {span_id!r} is not in trace {trace.trace_id}") from None
-    console.print_trace(console.make_console(), trace, keep, top=top, whole=whole)
+    with paged() as console:
+        print_trace(console, trace, keep, top=top, whole=whole)
 
 
 def _export(trace: Trace, exports: Iterable[tuple[str, str]]) -> None:
