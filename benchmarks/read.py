@@ -9,6 +9,7 @@ embedded  a million documents into SQLite, a thousand at once, with every index 
           with one index beside it
 start     `tracelog show` of a small trace as a process, less the bare interpreter or a bare `import elasticsearch`
 incidents every recording of `shared/incidents` in one SQLite file, where they are there: each command as a process
+services  the same recordings in one node: `tracelog ops` and `deps` as processes
 
 Everything is measured in processes of its own, those from Elasticsearch against one real node on the same machine;
 contenders take turns. Printed are medians. Nothing fails because of a figure: the ratios are printed at the end, beside
@@ -43,6 +44,7 @@ from tracelog.store import open_store  # noqa: E402
 
 ROUNDS = 5
 INCIDENTS = Path(os.environ.get("TRACELOG_INCIDENTS") or ROOT.parent / "shared" / "incidents")
+PARTS = ("large", "small", "tree", "embedded", "start", "incidents", "services")
 Printed = list[str]
 
 
@@ -188,21 +190,18 @@ def show(trace_id: str, store: str) -> list[str]:
 
 def incidents(bench: Bench) -> None:
     """Measure what commands take on all recordings in one store."""
-    files = sorted(map(str, INCIDENTS.glob("*.jsonl.gz")))
-    if not files:
-        print("\nno recordings of incidents: left out")
+    store = ["--store", f"sqlite:{bench.folder}/incidents.db"]
+    if not import_recordings(bench, store):
         return
     command = [sys.executable, "-m", "tracelog"]
-    store = ["--store", f"sqlite:{bench.folder}/incidents.db"]
-    begin = time.perf_counter()
-    subprocess.run([*command, "import", *files, *store], check=True, capture_output=True, cwd=bench.folder)
-    print(f"\n{len(files)} recordings were imported in {time.perf_counter() - begin:.0f} s")
     rows = subprocess.run([*command, "slow", "--json", *store], check=True, capture_output=True).stdout
     slowest = json.loads(rows.splitlines()[0])["trace_id"]
     asked = {
         "slow": ["slow"],
         "slow --errors": ["slow", "--errors"],
         "ops": ["ops"],
+        "ops --by 5m": ["ops", "--by", "5m"],
+        "deps": ["deps"],
         "logs --level error": ["logs", "--level", "error"],
         "logs --text 'not there'": ["logs", "--text", "not there"],
         "logs, of the slowest trace": ["logs", slowest],
@@ -213,8 +212,39 @@ def incidents(bench: Bench) -> None:
     figures = bench.processes({name: [*command, *each, *store] for name, each in asked.items()}, bench.rounds)
     print_rows("commands on all of them", figures)
     for kind in ("", ", CPU"):
-        longest = max(middle(figures, f"{name}{kind}") for name in asked)
-        bench.wanted(f"the slowest command on all incidents, s{kind}", longest, "below 1")
+        longest = max(middle(figures, f"{name}{kind}") for name in asked if name != "deps")
+        bench.wanted(f"the slowest command but deps on all incidents, s{kind}", longest, "below 1")
+        bench.wanted(f"deps on all incidents, s{kind}", middle(figures, f"deps{kind}"), "below 2")
+
+
+def services(bench: Bench, url: str) -> None:
+    """Measure what `ops` and `deps` take on all recordings in a node."""
+    store = ["--store", url]
+    os.environ["TRACELOG_NAMESPACE"] = uuid.uuid4().hex
+    try:
+        if not import_recordings(bench, store):
+            return
+        command = [sys.executable, "-m", "tracelog"]
+        asked = {"ops": ["ops"], "ops --by 5m": ["ops", "--by", "5m"], "deps": ["deps"]}
+        figures = bench.processes({name: [*command, *each, *store] for name, each in asked.items()}, bench.rounds)
+    finally:
+        del os.environ["TRACELOG_NAMESPACE"]
+    print_rows("commands on all of them in a node", figures)
+    for name in ("ops", "deps"):
+        bench.wanted(f"{name} on all incidents in a node, s", middle(figures, name), "below 2")
+
+
+def import_recordings(bench: Bench, store: list[str]) -> bool:
+    """Import all recordings, and say whether there are any."""
+    files = sorted(map(str, INCIDENTS.glob("*.jsonl.gz")))
+    if not files:
+        print("\nno recordings of incidents: left out")
+        return False
+    begin = time.perf_counter()
+    command = [sys.executable, "-m", "tracelog", "import", *files, *store]
+    subprocess.run(command, check=True, capture_output=True, cwd=bench.folder)
+    print(f"\n{len(files)} recordings were imported in {time.perf_counter() - begin:.0f} s")
+    return True
 
 
 def main() -> None:
@@ -223,7 +253,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=ROUNDS)
     options.add_argument("--documents", type=int, default=1_000_000, help="in the embedded store")
     options.add_argument("--url", help="a node that runs already")
-    options.add_argument("--only", action="append", help="a part of it: large, small, tree, embedded, start, incidents")
+    options.add_argument("--only", action="append", help=f"a part of it: {', '.join(PARTS)}")
     options.add_argument("--job", type=json.loads, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.job:
@@ -236,7 +266,7 @@ def main() -> None:
             "embedded": lambda: embedded(bench, given.documents),
             "incidents": lambda: incidents(bench),
         }
-        on_node = {"large": large, "small": small, "start": start}
+        on_node = {"large": large, "small": small, "start": start, "services": services}
         asked = given.only or [*on_node, *alone]
         for name, measure in alone.items():
             if name in asked:

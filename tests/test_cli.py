@@ -235,23 +235,6 @@ def test_slow_prints_a_table_and_says_which_window_it_means(ask: Ask) -> None:
     )  # fmt: skip
 
 
-def test_ops_prints_the_latency_of_each_operation(ask: Ask) -> None:
-    said = ask("ops", "--json", "--service", "payments")
-    examples = {"p50": QUICK, "p95": SLOW, "p99": SLOW}
-    figures = {"p50_ms": 5.0, "p95_ms": 490.0, "p99_ms": 490.0, "max_ms": 490.0, "examples": examples}
-    row = {
-        "service": "payments",
-        "name": "charge card",
-        "kind": "SERVER",
-        "count": 2,
-        "error_count": 1,
-        "error_rate": 0.5,
-    }
-    assert (said.code, said.rows, said.err) == (0, [{**row, **figures}], ALL)
-    code, out, err = ask("ops")
-    assert (code, "drain queue" in out, err) == (0, True, ALL)
-
-
 def test_setup_creates_the_store(tmp_path: Path, ask: Ask) -> None:
     assert ask("setup", "--store", f"sqlite:{tmp_path}/new.db") == (0, f"{tmp_path}/new.db: ready\n", "")
     assert ask("slow", "--json", "--store", f"sqlite:{tmp_path}/new.db") == (1, "", ALL)
@@ -260,4 +243,8 @@ def test_setup_creates_the_store(tmp_path: Path, ask: Ask) -> None:
 def test_help_names_every_command(ask: Ask) -> None:
     code, out, err = ask("--help")
     listed = [line.split()[0] for line in out.partition("Commands:")[2].splitlines() if line.strip()]
-    assert (code, set(listed) >= {"demo", "import", "logs", "ops", "setup", "show", "slow"}, err) == (0, True, "")
+    assert (code, set(listed) >= {"demo", "deps", "import", "logs", "ops", "setup", "show", "slow"}, err) == (
+        0,
+        True,
+        "",
+    )

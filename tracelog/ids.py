@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+_DIGITS = "0123456789abcdef"
 _HEX = re.compile(r"[0-9a-f]+")
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
@@ -30,6 +31,8 @@ class TraceParent(NamedTuple):
 
 
 def _normal(value: str, length: int) -> str | None:
+    if len(value) == length and not value.strip(_DIGITS):  # as nearly all are
+        return value if value.strip("0") else None
     digits = value
     if not _HEX.fullmatch(digits):
         digits = value.strip().lower().removeprefix("0x").replace("-", "")

@@ -386,7 +386,9 @@ def _identity(span: Span) -> tuple[str, str, str]:
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One row of `ops`: the latency of one operation of one service. Percentiles and maximum: ns.
 
-    `examples` maps `p50`, `p95` and `p99` to the trace id of a span that took about that long.
+    `examples` maps `p50`, `p95`, `p99` and `max` to the trace id of a span that took that long, and `error` to that of
+    the longest that failed, if one did. `estimated` names the percentiles that are not those of a span. `bucket`: where
+    times are told apart, the start of the row's, ns.
     """
 
     service: str
@@ -399,6 +401,48 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     p99: int
     max: int
     examples: Mapping[str, str] = {}
+    estimated: tuple[str, ...] = ()
+    bucket: int | None = None
+
+
+class SpanOutline(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What of a span tells who calls whom; of these, very many are read at once.
+
+    `peer` is whom a client or producer calls, as its attributes name it. `links`: trace ids and span ids.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    service: str
+    kind: str
+    start: int
+    duration: int
+    failed: bool
+    peer: str | None = None
+    links: tuple[tuple[str, str], ...] = ()
+
+
+class Dependency(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `deps`: how one service calls another, or a database or whatever else its spans name.
+
+    `external`: no span of the callee answers, it is but named. `calls_per_parent`: how many calls are made by one entry
+    into the caller that makes any. `p50`, `p99`: ns, each that of a call. `example`: the trace of the longest call. The
+    operations are None unless they are told apart.
+    """
+
+    caller: str
+    callee: str
+    calls: int
+    calls_per_parent: float
+    error_count: int
+    p50: int
+    p99: int
+    example: str
+    external: bool = False
+    caller_operation: str | None = None
+    callee_operation: str | None = None
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from tracelog.model import ExceptionInfo, LogEntry, Span, SpanEvent, SpanLink
 from tracelog.schema import otel
+from tracelog.schema.otel_columns import read_outline
+from tracelog.schema.outlines import outline
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 MOMENT = 1_721_314_113_467_000_000
@@ -292,6 +294,12 @@ LINES = st.builds(
 @given(SPANS)
 def test_a_span_is_read_as_it_was_written(span: Span) -> None:
     assert otel.decode_span(otel.encode_span(span).body) == span
+
+
+@given(SPANS)
+def test_the_outline_of_a_span_is_read_as_that_of_the_whole_span_is_made(span: Span) -> None:
+    body = otel.encode_span(span).body
+    assert read_outline(body) == outline(otel.decode_span(body))
 
 
 @given(LINES)

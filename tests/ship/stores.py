@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tracelog.model import Coverage, LogEntry, Match, Operation, Span
+from tracelog.model import Coverage, LogEntry, Match, Operation, Span, SpanOutline
 from tracelog.schema.otel import Destination, Document, decode_log
 from tracelog.ship.drain import AdoptedSpool, Drain
 from tracelog.ship.folder import DestinationFolder
@@ -182,7 +182,13 @@ class MemoryStore(Store):
     def coverage(self, **_window: Any) -> list[Coverage]:
         self._never_asked()
 
-    def operations(self, **_window: Any) -> list[Operation]:
+    def _operations(self, *_: Any) -> list[Operation]:
+        self._never_asked()
+
+    def _outlines(self, *_: Any) -> Iterator[Sequence[SpanOutline]]:
+        self._never_asked()
+
+    def _outlines_of(self, *_: Any) -> Iterator[SpanOutline]:
         self._never_asked()
 
     def _search_spans(self, *_: Any, **__: Any) -> Iterator[Span]:

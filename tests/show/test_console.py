@@ -16,7 +16,18 @@ import pytest
 from checkout import OTHER, TRACE, checkout, make_line, make_span
 from rich.cells import cell_len
 
-from tracelog.model import ExceptionInfo, Finding, LogEntry, Match, Operation, SpanEvent, SpanLink, Trace, TraceSummary
+from tracelog.model import (
+    Dependency,
+    ExceptionInfo,
+    Finding,
+    LogEntry,
+    Match,
+    Operation,
+    SpanEvent,
+    SpanLink,
+    Trace,
+    TraceSummary,
+)
 from tracelog.read.clocks import adjust_clocks
 from tracelog.read.tree import build_trace
 from tracelog.show import console, tables, text
@@ -195,6 +206,21 @@ OPERATIONS = [
     )
     for count in (1, 1234)
 ]  # fmt: skip
+BUCKETS = [
+    msgspec.structs.replace(OPERATIONS[0], name=name, kind=kind, bucket=minute * 60_000 * MS, estimated=estimated)
+    for name, kind in (("POST /checkout", "CLIENT"), ("GET /" + "x" * 200, "SERVER"))
+    for minute, estimated in ((0, ()), (5, ("p50", "p99")))
+]
+DEPENDENCIES = [
+    Dependency(
+        caller="api-gateway", callee=callee, calls=calls, calls_per_parent=calls / 2, error_count=errors, p50=1 * MS,
+        p99=4000 * MS, example=TRACE, external=callee.startswith("postgresql"), caller_operation=operation,
+        callee_operation=operation,
+    )
+    for callee, calls, errors, operation in (
+        ("orders", 1234, 1, None), ("postgresql/orders", 2, 0, None), ("[red]" + "注文" * 60, 1, 0, "POST /orders"),
+    )
+]  # fmt: skip
 MATCHES = [Match(TRACE, "order.id", "A-1234", 12), Match(OTHER, "message", "x\ny" * 100, 1)]
 
 
@@ -204,6 +230,8 @@ def test_tables_look_like_their_snapshots_and_fit(width: int) -> None:
     shown = console.make_console(out, width=width, color=False)
     tables.print_slow(shown, SUMMARIES)
     tables.print_operations(shown, OPERATIONS)
+    tables.print_operations(shown, BUCKETS)
+    tables.print_dependencies(shown, DEPENDENCIES)
     tables.print_matches(shown, MATCHES)
     check_snapshot(f"tables-{width}.txt", out.getvalue())
     assert [line for line in out.getvalue().splitlines() if cell_len(line) > width] == []

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 from checkout import MS, OTHER, START, TRACE, make_line, make_span, span_id
 
-from tracelog.model import ExceptionInfo, LogEntry, Match, Operation, SpanEvent, SpanLink, TraceSummary
+from tracelog.model import Dependency, ExceptionInfo, LogEntry, Match, Operation, SpanEvent, SpanLink, TraceSummary
 from tracelog.read.tree import build_trace
 from tracelog.show import json_output
 
@@ -231,7 +232,34 @@ def test_a_row_of_ops_is_printed_with_exactly_its_keys() -> None:
         "p99_ms": 3.0,
         "max_ms": 4.0,
         "examples": examples,
+        "estimated": [],
     }
+    of_a_stretch = msgspec.structs.replace(row, bucket=START, estimated=("p99",))
+    assert printed(json_output.operation_object(of_a_stretch)) == {
+        "bucket": "2026-04-19T14:23:01.200Z",
+        **printed(json_output.operation_object(row)),
+        "estimated": ["p99"],
+    }
+
+
+def test_a_row_of_deps_is_printed_with_exactly_its_keys() -> None:
+    row = Dependency(
+        caller="shop", callee="bank", calls=4, calls_per_parent=2.0, error_count=1, p50=MS, p99=3 * MS, example=TRACE
+    )
+    expected = {
+        "caller": "shop",
+        "callee": "bank",
+        "external": False,
+        "calls": 4,
+        "calls_per_parent": 2.0,
+        "error_count": 1,
+        "p50_ms": 1.0,
+        "p99_ms": 3.0,
+        "example": TRACE,
+    }
+    assert printed(json_output.dependency_object(row)) == expected
+    named = {"caller_operation": "POST /pay", "callee_operation": "charge"}
+    assert printed(json_output.dependency_object(msgspec.structs.replace(row, **named))) == {**expected, **named}
 
 
 def test_a_row_of_matches_is_printed_with_exactly_its_keys() -> None:

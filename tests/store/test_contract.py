@@ -16,7 +16,6 @@ from tracelog.model import (
     LogEntry,
     Match,
     Node,
-    Operation,
     Segment,
     Span,
     SpanEvent,
@@ -464,41 +463,6 @@ def test_a_span_event_that_was_mirrored_as_a_record_is_listed_once(store: Store)
         span_id=span_id(1),
     )
     assert list(store.logs()) == [mirrored, alone]
-
-
-def test_operations_say_their_latency_with_a_trace_for_each_figure(store: Store) -> None:
-    spans = [
-        make_span(n, trace=n, at=n * MS, ms=n, name="GET /", kind="SERVER", status="ERROR" if n > 197 else "OK")
-        for n in range(1, 201)
-    ]
-    keep(store, *spans, make_span(900, trace=900, name="GET /", kind="CLIENT", ms=7, service="cart"))
-    server = Operation(
-        service="shop",
-        name="GET /",
-        kind="SERVER",
-        count=200,
-        error_count=3,
-        p50=100 * MS,
-        p95=190 * MS,
-        p99=198 * MS,
-        max=200 * MS,
-        examples={"p50": trace_id(100), "p95": trace_id(190), "p99": trace_id(198)},
-    )
-    client = Operation(
-        service="cart",
-        name="GET /",
-        kind="CLIENT",
-        count=1,
-        error_count=0,
-        p50=7 * MS,
-        p95=7 * MS,
-        p99=7 * MS,
-        max=7 * MS,
-        examples=dict.fromkeys(("p50", "p95", "p99"), trace_id(900)),
-    )
-    assert store.operations() == [server, client]
-    assert store.operations(service="cart") == [client]
-    assert [(row.count, row.p50) for row in store.operations(since=START + 1, until=START + 4 * MS)] == [(3, 2 * MS)]
 
 
 def test_reading_may_be_given_up_at_any_time(store: Store) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import elasticsearch
 import msgspec
 import pytest
-from documents import MS, START, keep, make_line, make_span, span_id, trace_id
+from documents import START, keep, make_line, make_span, span_id, trace_id
 from nodes import NodeURL
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -377,19 +377,6 @@ def test_a_forked_child_makes_connections_of_its_own(elasticsearch_url: str, nam
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert [line.body for line in store.logs()] == ["parent", "child"]
-
-
-def test_percentiles_too_far_from_either_end_are_estimates(
-    elasticsearch_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tracelog.store.elastic.operations.LARGEST_PAGE", 20)
-    spans = [make_span(n, trace=n, name="GET /", ms=n) for n in range(1, 1001)]
-    with open_store(elasticsearch_url, namespace=namespace) as store:
-        keep(store, *spans)
-        (row,) = store.operations()
-    assert (row.count, row.p99, row.max, row.examples["p99"]) == (1000, 990 * MS, 1000 * MS, trace_id(990))
-    assert abs(row.p50 - 500 * MS) < 20 * MS
-    assert row.examples["p50"] == trace_id(row.p50 // MS)
 
 
 def test_asking_and_writing_make_no_spans(

@@ -12,7 +12,7 @@ from documents import MS, START, keep, make_span, span_id, trace_id
 from encoders import WRITERS, Writer
 from foreign import INSTALLED, Cluster, cluster_of
 
-from tracelog.model import LogEntry, Match, Operation, SpanEvent, SpanLink, TraceSummary
+from tracelog.model import Dependency, LogEntry, Match, Operation, SpanEvent, SpanLink, TraceSummary
 from tracelog.store import Store, open_store
 from tracelog.store.elasticsearch import ElasticsearchStore
 
@@ -33,6 +33,7 @@ DRAIN = make_span(
 WORK = make_span(5, trace=2, parent=4, at=40 * MS, ms=250, name="work", service="worker")
 LATE = make_span(6, trace=3, parent=66, at=50 * MS, ms=200, kind="SERVER", name="late", service="bank")
 SEND = make_span(7, trace=3, parent=6, at=60 * MS, ms=1, kind="PRODUCER", name="send", service="bank")
+FAILED = {"ERROR": ("error",), "OK": (), "UNSET": ()}
 SPANS = (PAY, CHARGE, CHARGED, DRAIN, WORK, LATE, SEND)
 
 
@@ -141,6 +142,8 @@ def test_each_filter_of_spans_picks_its_own(store: Store) -> None:
 
 
 RETRY = "retry"
+READ_ONE_BY_ONE = {("otel", "dynamic"), ("jaeger", "dynamic")}
+"""Where a time is text, and where tags are not nested."""
 
 
 def test_each_filter_of_lines_picks_its_own(store: Store) -> None:
@@ -247,20 +250,44 @@ def test_operations_are_measured_by_the_store(store: Store, writer: Writer, mapp
             kind=span.kind,
             count=1,
             error_count=int(span.status == "ERROR"),
-            examples=dict.fromkeys(("p50", "p95", "p99"), span.trace_id),
+            examples=dict.fromkeys(("p50", "p95", "p99", "max", *FAILED[span.status]), span.trace_id),
             **figures,
         )
 
     ordered = sorted(SPANS, key=lambda span: (span.service, span.name))
     assert store.operations() == [one(span) for span in ordered]
     assert store.operations(service="worker") == [one(DRAIN), one(WORK)]
-    in_window = store.operations(since=START + MS, until=START + 20 * MS)
-    if (writer.name, mapping) == ("otel", "dynamic"):  # where a time is text
-        assert in_window == []
-        left_out = "operations are left out, as names, durations or times are mapped"
-        assert [note.partition(": ")[2] for note in store.notes] == [left_out]
-    else:
-        assert in_window == [one(CHARGE)]
+    assert store.operations(since=START + MS, until=START + 20 * MS) == [one(CHARGE)]
+    assert store.operations(operation="charge", kind="server") == [one(CHARGED)]
+    assert store.operations(attributes={"order_id": "A-1"}) == [one(PAY)]
+    buckets = [(row.service, row.name, row.bucket) for row in store.operations(by="20ms", since=START + 30 * MS)]
+    assert buckets == [
+        ("bank", "late", START + 40 * MS),
+        ("bank", "send", START + 60 * MS),
+        ("worker", "drain", START + 20 * MS),
+        ("worker", "work", START + 40 * MS),
+    ]
+    one_by_one = "spans are read one by one, as names, durations, times or tags are mapped"
+    said = [note.partition(": ")[2] for note in store.notes if one_by_one in note]
+    assert said == [one_by_one] * ((writer.name, mapping) in READ_ONE_BY_ONE)
+
+
+def test_who_calls_whom_is_the_same_in_each_layout(store: Store) -> None:
+    def call(caller: str, callee: str, called: Any, trace: int, failed: int = 0) -> Dependency:
+        return Dependency(
+            caller=caller,
+            callee=callee,
+            calls=1,
+            calls_per_parent=1.0,
+            error_count=failed,
+            p50=called.duration,
+            p99=called.duration,
+            example=trace_id(trace),
+        )
+
+    assert store.dependencies() == [call("shop", "bank", CHARGE, 1, failed=1), call("shop", "worker", DRAIN, 2)]
+    assert store.dependencies(service="worker", since=START + 30 * MS) == [call("shop", "worker", DRAIN, 2)]
+    assert store.dependencies(until=START + 10 * MS) == []
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:10])

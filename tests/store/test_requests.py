@@ -113,6 +113,9 @@ QUESTIONS: dict[str, Callable[[ElasticsearchStore], object]] = {
     "a number": lambda store: store.find("42"),
     "operations": lambda store: store.operations(),
     "operations of a service": lambda store: store.operations(service="shop", since=START, until=START + MS),
+    "operations by time": lambda store: store.operations(operation="GET /", kind="server", by="5m"),
+    "dependencies": lambda store: store.dependencies(),
+    "dependencies of a window": lambda store: store.dependencies(since=START, until=START + MS),
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from tracelog.cli import search, storing
+from tracelog.cli import search, services, storing
 from tracelog.cli.doctor import doctor
 from tracelog.cli.output import FOUND, NOTHING_FOUND, WRONG_USE, say
 from tracelog.cli.show import show
@@ -20,7 +20,8 @@ from tracelog.errors import TracelogError, TraceNotFoundError
 
 INTERRUPTED, PIPE_CLOSED = 130, 141
 _COMMANDS = (
-    show, search.logs, search.slow, search.ops, storing.import_files, storing.setup, storing.demo, doctor, spool,
+    show, search.logs, search.slow, services.ops, services.deps,
+    storing.import_files, storing.setup, storing.demo, doctor, spool,
 )  # fmt: skip
 
 

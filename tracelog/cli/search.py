@@ -1,4 +1,4 @@
-"""`tracelog logs`, `slow` and `ops`: lines, traces and operations of a window."""
+"""`tracelog logs` and `slow`: lines and traces of a window."""
 
 from __future__ import annotations
 
@@ -143,24 +143,3 @@ def slow(
 
             return print_json(rows, summary_object)
         return print_table("print_slow", rows)
-
-
-@click.command()
-@store_option
-@index_option
-@json_option
-@click.option("--service", metavar="NAME", help="Only operations of this service.")
-@window_options
-def ops(
-    store_url: str | None, index: str | None, *, as_json: bool, service: str | None, since: str | None,
-    until: str | None,
-) -> int:  # fmt: skip
-    """Print the latency of each operation, with an example trace for the slow end."""
-    with opened(store_url, index) as store:
-        say(words.of_window(moment(since), moment(until)))
-        rows = store.operations(service=service, since=since, until=until)
-        if as_json:
-            from tracelog.show.json_output import operation_object
-
-            return print_json(rows, operation_object)
-        return print_table("print_operations", rows)

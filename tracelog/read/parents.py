@@ -9,11 +9,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple, Protocol, TypeGuard
 
-from tracelog.model import Span
+CALLING, CALLED = ("CLIENT", "PRODUCER"), ("SERVER", "CONSUMER")
+"""The kinds of the two sides of a call."""
 
-_CALLERS, _CALLED = ("CLIENT", "PRODUCER"), ("SERVER", "CONSUMER")
+
+class Placed(Protocol):
+    """What of a span says where it stands; spans and their outlines do."""
+
+    @property
+    def span_id(self) -> str: ...  # noqa: D102 - as in the model
+    @property
+    def parent_span_id(self) -> str | None: ...  # noqa: D102
+    @property
+    def service(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
 
 
 def is_id(span_id: str | None) -> TypeGuard[str]:
@@ -24,13 +36,13 @@ def is_id(span_id: str | None) -> TypeGuard[str]:
 class _Shared:
     """The spans that share one id, the outermost first: callers, others, called."""
 
-    def __init__(self, spans: Sequence[Span], positions: Sequence[int]) -> None:
+    def __init__(self, spans: Sequence[Placed], positions: Sequence[int]) -> None:
         self._all = sorted(positions, key=lambda position: (_rank(spans[position]), position))
         self._by_service: dict[str | None, list[int]] = defaultdict(list)
         for position in self._all:
             self._by_service[spans[position].service].append(position)
         first = self._all[0]
-        self.caller = first if spans[first].kind in _CALLERS else None
+        self.caller = first if spans[first].kind in CALLING else None
 
     def innermost(self, service: str | None, besides: int | None) -> int | None:
         """Return the innermost span of a service or, where it has none, of all; `besides` is passed over."""
@@ -44,15 +56,12 @@ class _Shared:
 class SpanIndex:
     """Where each span id stands. Positions are those in `spans`, which are distinct and ordered by start."""
 
-    def __init__(self, spans: Sequence[Span]) -> None:
-        self._first: dict[str, int] = {}
-        together: dict[str, list[int]] = {}
-        for position, span in enumerate(spans):
-            if is_id(span.span_id):
-                first = self._first.setdefault(span.span_id, position)
-                if first != position:
-                    together.setdefault(span.span_id, [first]).append(position)
-        self._shared = {span_id: _Shared(spans, positions) for span_id, positions in together.items()}
+    def __init__(self, spans: Sequence[Placed]) -> None:
+        positions = range(len(spans))
+        self._first = {span.span_id: place for place, span in zip(reversed(positions), reversed(spans), strict=True)}
+        self._shared = _shared(spans) if len(self._first) < len(spans) else {}
+        for span_id in [held for held in self._first if not is_id(held)]:
+            del self._first[span_id]
 
     def __contains__(self, span_id: str) -> bool:
         return span_id in self._first
@@ -68,11 +77,25 @@ class SpanIndex:
         found = self._first.get(span_id)
         return found if found != besides else None
 
-    def caller(self, span: Span) -> int | None:
-        """Return the client that a server shares its id with."""
-        if span.kind not in _CALLED or span.span_id not in self._shared:
-            return None
-        return self._shared[span.span_id].caller
+    def parent(self, span: Placed, position: int) -> int | None:
+        """Return which span the one at a position stands below: the client that shares its id, or what it names."""
+        named = span.parent_span_id
+        if not self._shared:
+            found = self._first.get(named) if named else None
+            return found if found != position else None
+        shared = self._shared.get(span.span_id) if span.kind in CALLED else None
+        if shared is not None and shared.caller is not None:
+            return shared.caller
+        return self.owner(named, None if span.kind in CALLED else span.service, position) if named else None
+
+
+def _shared(spans: Sequence[Placed]) -> dict[str, _Shared]:
+    """Return the spans of each id that several have."""
+    together: dict[str, list[int]] = defaultdict(list)
+    for position, span in enumerate(spans):
+        together[span.span_id].append(position)
+    several = ((span_id, positions) for span_id, positions in together.items() if len(positions) > 1)
+    return {span_id: _Shared(spans, positions) for span_id, positions in several if is_id(span_id)}
 
 
 class Ancestry(NamedTuple):
@@ -86,22 +109,22 @@ class Ancestry(NamedTuple):
     orphans: Mapping[str, list[int]]
 
 
-def trace_ancestry(spans: Sequence[Span], index: SpanIndex) -> Ancestry:
+def trace_ancestry(spans: Sequence[Placed], index: SpanIndex) -> Ancestry:
     """Find each span's parent; break circles at their earliest span."""
-    parents: list[int | None] = []
+    parents = [index.parent(span, position) for position, span in enumerate(spans)]
     cycles: dict[int, int] = {}
     orphans: dict[str, list[int]] = defaultdict(list)
-    for position, span in enumerate(spans):
-        parent = index.caller(span)
+    backwards = False
+    for position, (span, parent) in enumerate(zip(spans, parents, strict=True)):
         named = span.parent_span_id
-        if parent is None and is_id(named):
-            parent = index.owner(named, None if span.kind in _CALLED else span.service, besides=position)
-            if parent is None and named in index:
-                cycles[position] = position
-            elif parent is None:
-                orphans[named].append(position)
-        parents.append(parent)
-    _break_circles(parents, cycles)
+        if parent is not None:
+            backwards |= parent > position
+        elif is_id(named) and named in index:
+            cycles[position] = position
+        elif is_id(named):
+            orphans[named].append(position)
+    if backwards:  # or there is no circle
+        _break_circles(parents, cycles)
     return Ancestry(parents, cycles, orphans)
 
 
@@ -124,5 +147,5 @@ def _break_circles(parents: list[int | None], cycles: dict[int, int]) -> None:
             settled[seen] = True
 
 
-def _rank(span: Span) -> int:
-    return 0 if span.kind in _CALLERS else 2 if span.kind in _CALLED else 1
+def _rank(span: Placed) -> int:
+    return 0 if span.kind in CALLING else 2 if span.kind in CALLED else 1

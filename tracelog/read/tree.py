@@ -7,19 +7,18 @@ as an orphan, beside the others that miss the same parent. What arrived twice is
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from tracelog.model import Ghost, LogEntry, Node, Span, SpanLink, Trace
+from tracelog.read.copies import without_copies
 from tracelog.read.critical import with_critical_path
 from tracelog.read.findings import judged
 from tracelog.read.ghosts import find_ghosts
 from tracelog.read.parents import Ancestry, SpanIndex, trace_ancestry
 from tracelog.read.placing import guess_places, place_by_id, with_events
 
-_Key = tuple[str, str, str]
 Incoming = Mapping[str, Sequence[SpanLink]]
-_MILLISECOND = 1_000_000
 
 
 def build_trace(
@@ -42,7 +41,7 @@ def assemble(
     trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], incoming: Incoming, *, now: int | None = None
 ) -> Trace:
     """Build the tree of one trace; `incoming` are the links from elsewhere, by span id."""
-    distinct = sorted(_distinct(list(spans)), key=attrgetter("start"))
+    distinct = sorted(without_copies(list(spans)), key=attrgetter("start"))
     distinct.sort(key=_by_start)  # of what is nearly sorted, which takes half as long as at once
     index = SpanIndex(distinct)
     ancestry = trace_ancestry(distinct, index)
@@ -98,36 +97,8 @@ def _orphans(ancestry: Ancestry) -> set[int]:
     return {position for positions in ancestry.orphans.values() for position in positions}
 
 
-def _key(span: Span) -> _Key:
-    """Return what makes two spans one: id, kind and service, for a server may share its client's id."""
-    return (span.span_id, span.kind, span.service)
-
-
 def _by_start(span: Span) -> tuple[int, int, str, str, str]:
     return (span.start, -span.duration, span.span_id, span.kind, span.service)
-
-
-def _distinct(spans: Collection[Span]) -> Collection[Span]:
-    """Drop what arrived twice, also by two ways of which one lost the span's kind and the end of its times."""
-    if len({span.span_id for span in spans}) == len(spans):
-        return spans
-    known = {_key(span): span for span in spans}
-    if len({span.span_id for span in known.values()}) == len(known):
-        return known.values()
-    of_kind: dict[tuple[str, str], list[Span]] = defaultdict(list)
-    for span in known.values():
-        if span.kind != "INTERNAL":
-            of_kind[span.span_id, span.service].append(span)
-    return [
-        span
-        for span in known.values()
-        if span.kind != "INTERNAL" or not any(_is_copy(span, other) for other in of_kind[span.span_id, span.service])
-    ]
-
-
-def _is_copy(span: Span, other: Span) -> bool:
-    """Compare the times of two spans of one id and service; stores may keep milliseconds."""
-    return abs(span.start - other.start) < _MILLISECOND and abs(span.duration - other.duration) < _MILLISECOND
 
 
 def _linked(spans: Sequence[Span], incoming: Incoming) -> dict[int, Sequence[SpanLink]]:

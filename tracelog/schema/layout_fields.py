@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from tracelog.model import LogEntry, Span
+from tracelog.model import LogEntry, Span, SpanOutline
 from tracelog.schema import times
 from tracelog.schema.timestamps import MILLISECOND
 
@@ -126,6 +126,7 @@ class SpanDocuments(Documents, frozen=True, kw_only=True):
     grouping: Grouping
     events: Events | None = None
     decode: Callable[[Body], Span]
+    outline: Callable[[Body], SpanOutline]
 
 
 class LogDocuments(Documents, frozen=True, kw_only=True):

@@ -37,6 +37,8 @@ from tracelog.schema.layout_places import (
     tagged,
     told,
 )
+from tracelog.schema.otel_columns import read_outline
+from tracelog.schema.outlines import outlined
 from tracelog.schema.timestamps import MICROSECOND, MILLISECOND, NANOSECOND
 
 _OTEL_LOGS = ("logs-*.otel-*",)
@@ -86,6 +88,7 @@ OTEL = Layout(
         attribute=otel_attribute,
         holds_attribute=is_otel_attribute,
         decode=otel.decode_span,
+        outline=read_outline,
     ),
     logs=LogDocuments(
         indices=_OTEL_LOGS,
@@ -156,6 +159,7 @@ APM = Layout(
         attribute=elastic_attribute,
         holds_attribute=is_elastic_attribute,
         decode=apm.decode_span,
+        outline=outlined(apm.decode_span),
     ),
     logs=_APM_LOGS,
 )
@@ -187,6 +191,7 @@ JAEGER = Layout(
         attribute=jaeger_attribute,
         holds_attribute=is_jaeger_attribute,
         decode=jaeger.decode_span,
+        outline=outlined(jaeger.decode_span),
     ),
     short_ids=True,
 )

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Raw, field
 
 from tracelog import ids
-from tracelog.model import LEVELS, LogEntry, level_of
+from tracelog.model import LEVELS, LogEntry, SpanOutline, level_of
 from tracelog.schema.otel import Body, parse_timestamp, read_body, read_resource, service_of
+from tracelog.schema.peers import CALLING, peer_of
 
 
 class SpanColumns(msgspec.Struct, frozen=True, gc=False):
@@ -83,6 +84,26 @@ class _Span(msgspec.Struct, kw_only=True, gc=False):
     resource: Raw = Raw()
 
 
+class _WholeLink(msgspec.Struct, gc=False):
+    trace_id: str
+    span_id: str
+
+
+class _Outline(msgspec.Struct, kw_only=True, gc=False):
+    timestamp: str | int | float = field(name="@timestamp")
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None = None
+    name: str = ""
+    kind: str = ""
+    duration: int = 0
+    attributes: Raw = Raw(b"{}")
+    links: list[_WholeLink] | None = None
+    status: _Status | None = None
+    service: _Service | None = None
+    resource: Raw = Raw()
+
+
 class _Log(msgspec.Struct, kw_only=True, gc=False):
     timestamp: str | int | float = field(name="@timestamp")
     observed_timestamp: str | int | float | None = None
@@ -105,6 +126,8 @@ class _Said(msgspec.Struct, kw_only=True, gc=False):
 
 
 _span_decoder = msgspec.json.Decoder(_Span)
+_outline_decoder = msgspec.json.Decoder(_Outline)
+_attributes_decoder = msgspec.json.Decoder(dict[str, Any])
 _log_decoder = msgspec.json.Decoder(_Log)
 _said_decoder = msgspec.json.Decoder(_Said)
 _NO_TRACES: frozenset[str] = frozenset()
@@ -128,6 +151,28 @@ def read_span(body: bytes) -> SpanColumns:
         document.parent_span_id is None or ids.span_id(document.parent_span_id) is None,
         document.attributes,
         frozenset(link.trace_id for link in document.links) if document.links else _NO_TRACES,
+    )
+
+
+def read_outline(body: bytes | Raw) -> SpanOutline:
+    """Return the outline of a span. Raise `msgspec.DecodeError` or ValueError."""
+    document = _outline_decoder.decode(body)
+    trace_id, span_id = ids.trace_id(document.trace_id), ids.span_id(document.span_id)
+    if trace_id is None or span_id is None:
+        raise ValueError(f"a span without valid ids: {document.trace_id!r}, {document.span_id!r}")
+    kind = document.kind.upper() or "UNSPECIFIED"
+    return SpanOutline(
+        trace_id,
+        span_id,
+        ids.span_id(document.parent_span_id),
+        document.name,
+        document.service.name if document.service else _service(document.resource),
+        kind,
+        parse_timestamp(document.timestamp),
+        max(document.duration, 0),
+        document.status is not None and document.status.code is not None and document.status.code.upper() == "ERROR",
+        peer_of(_attributes_decoder.decode(document.attributes)) if kind in CALLING else None,
+        tuple((link.trace_id, link.span_id) for link in document.links) if document.links else (),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tracelog.model import (
+    Dependency,
     Finding,
     Ghost,
     LinkedTrace,
@@ -142,8 +143,9 @@ def summary_object(row: TraceSummary) -> dict[str, Any]:
 
 
 def operation_object(row: Operation) -> dict[str, Any]:
-    """Return one row of `ops`."""
+    """Return one row of `ops`; `bucket` is there where times are told apart."""
     return {
+        **({} if row.bucket is None else {"bucket": format_iso(row.bucket)}),
         "service": row.service,
         "name": row.name,
         "kind": row.kind,
@@ -155,6 +157,24 @@ def operation_object(row: Operation) -> dict[str, Any]:
         "p99_ms": milliseconds(row.p99),
         "max_ms": milliseconds(row.max),
         "examples": row.examples,
+        "estimated": list(row.estimated),
+    }
+
+
+def dependency_object(row: Dependency) -> dict[str, Any]:
+    """Return one row of `deps`; the operations are there where they are told apart."""
+    named = {"caller_operation": row.caller_operation, "callee_operation": row.callee_operation}
+    return {
+        "caller": row.caller,
+        "callee": row.callee,
+        **{key: name for key, name in named.items() if name is not None},
+        "external": row.external,
+        "calls": row.calls,
+        "calls_per_parent": row.calls_per_parent,
+        "error_count": row.error_count,
+        "p50_ms": milliseconds(row.p50),
+        "p99_ms": milliseconds(row.p99),
+        "example": row.example,
     }
 
 

@@ -1,4 +1,4 @@
-"""The answers of `slow`, `ops` and `show --list` as tables on a terminal."""
+"""The answers of `slow`, `ops`, `deps` and `show --list` as tables on a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
-from tracelog.model import Match, Operation, TraceSummary
+from tracelog.model import Dependency, Match, Operation, TraceSummary
+from tracelog.read.parents import CALLING
 from tracelog.schema.times import format_iso
 from tracelog.show import text
 from tracelog.show.palette import service_style
@@ -31,13 +32,52 @@ def print_slow(console: Console, rows: Iterable[TraceSummary]) -> None:
 
 
 def print_operations(console: Console, rows: Iterable[Operation]) -> None:
-    """Print the latency of operations as a table, with an example trace for the slow end."""
+    """Print the latency of operations as a table, with an example trace for the slow end.
+
+    Where times are told apart, an operation is a line of its own, and below it there is a row for each of them.
+    """
     table = _Table(console, "operation", ("count", "p50", "p95", "p99", "max", "errors"), "example at p99")
+    before: tuple[str, str, str] | None = None
     for row in rows:
-        label = _operation_label(row.name, row.service, row.service)
-        figures = (text.duration(figure) for figure in (row.p50, row.p95, row.p99, row.max))
-        cells = (f"{row.count:,}", *figures, f"{row.error_count:,}")
+        side = f" ({row.kind.lower()})" if row.kind in CALLING else ""
+        label = _operation_label(row.name, row.service + side, row.service)
+        if row.bucket is not None:
+            operation = (row.service, row.name, row.kind)
+            if operation != before:
+                table.print_heading(label)
+            before, label = operation, Line(f"  {format_iso(row.bucket, digits=0)}")
+        figures = (_figure(row, name) for name in ("p50", "p95", "p99", "max"))
+        cells = (f"{row.count:,}", *figures, _share(row.error_count, row.count))
         table.print(label, cells, row.examples.get("p99", ""), failed=row.error_count > 0)
+
+
+def _share(part: int, whole: int) -> str:
+    """Return how many of a hundred; few are more than none."""
+    if 0 < part < whole / 1000:
+        return "<0.1%"
+    return f"{part / whole:.1%}" if part else "0"
+
+
+def _figure(row: Operation, name: str) -> str:
+    """Return how long, marked where it is an estimate."""
+    return f"{'~' if name in row.estimated else ''}{text.duration(getattr(row, name))}"
+
+
+def print_dependencies(console: Console, rows: Iterable[Dependency]) -> None:
+    """Print who calls whom as a table, with the longest call as an example. What is but named is printed dim."""
+    table = _Table(console, "caller -> callee", ("calls", "each", "p50", "p99", "errors"), "longest call")
+    for row in rows:
+        label = _end(row.caller, row.caller_operation, service_style(row.caller)).add(" -> ", "dim")
+        callee_style = "dim" if row.external else service_style(row.callee)
+        label.extend(_end(row.callee, row.callee_operation, callee_style))
+        durations = (text.duration(figure) for figure in (row.p50, row.p99))
+        cells = (f"{row.calls:,}", f"{row.calls_per_parent:.1f}", *durations, f"{row.error_count:,}")
+        table.print(label, cells, row.example, failed=row.error_count > 0)
+
+
+def _end(service: str, operation: str | None, style: str) -> Line:
+    line = Line(text.escape(service), style)
+    return line if operation is None else line.add(f" {text.escape(operation)}", "bold")
 
 
 def print_matches(console: Console, matches: Iterable[Match]) -> None:
@@ -58,6 +98,10 @@ class _Table:
         heading = "".join(f" {name:>{_FIGURE_WIDTH}}" for name in figures)
         beside = f"  {reference}" if self._reference_width else ""
         self._write(Line(f"{label:<{self._room}}{heading}{beside}", "dim"))
+
+    def print_heading(self, label: Line) -> None:
+        """Print what the rows below are about."""
+        self._write(label.cropped(self._room))
 
     def print(self, label: Line, figures: tuple[str, ...], reference: str, *, failed: bool = False) -> None:
         """Print one row; `failed` marks its last figure."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from tracelog.model import Match, Trace
+from tracelog.model import Dependency, Match, Trace
+from tracelog.read.declared import Declared
+from tracelog.read.wording import count
 from tracelog.schema.times import format_iso
 from tracelog.show.text import escape
 
@@ -33,6 +35,16 @@ def of_clocks(trace: Trace, *, adjusted: bool) -> list[str]:
 def of_findings(trace: Trace, kinds: Collection[str]) -> list[str]:
     """Say what was found of these kinds, one line each."""
     return [f"{finding.kind}: {escape(finding.text)}" for finding in trace.findings if finding.kind in kinds]
+
+
+def of_declared(undeclared: Iterable[Dependency], unseen: Iterable[Declared]) -> list[str]:
+    """Say which dependencies are not declared, each with an example, and which that are declared there are not."""
+    said = [
+        f"not declared: {escape(row.caller)} -> {escape(row.callee)}, {count(row.calls, 'call')},"
+        f" the longest in trace {row.example}"
+        for row in undeclared
+    ]
+    return [*said, *(f"declared, and not seen: {escape(str(one))}" for one in unseen)]
 
 
 def of_window(since: int | None, until: int | None) -> str:

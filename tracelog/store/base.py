@@ -17,13 +17,24 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tracelog import ids
 from tracelog.errors import StoreError, TraceNotFoundError
-from tracelog.model import Coverage, LogEntry, Match, Operation, Span, Trace, TraceSummary, in_call_order
+from tracelog.model import (
+    Coverage,
+    Dependency,
+    LogEntry,
+    Match,
+    Operation,
+    Span,
+    SpanOutline,
+    Trace,
+    TraceSummary,
+    in_call_order,
+)
 from tracelog.schema.otel import Document
 from tracelog.store.collecting import collector_paused
 from tracelog.store.constraints import Wanted
 from tracelog.store.following import follow
 from tracelog.store.notes import Notes
-from tracelog.store.query import Duration, LogQuery, Place, SpanQuery, Time, log_query, span_query
+from tracelog.store.query import Duration, LogQuery, Place, SpanQuery, Time, log_query, span_query, stretch
 from tracelog.store.slowest import Totals, longest_first, slowest
 
 if TYPE_CHECKING:
@@ -102,12 +113,6 @@ class Store(abc.ABC):
         """Release connections. Closing twice is fine."""
 
     @abc.abstractmethod
-    def operations(
-        self, *, service: str | None = None, since: Time | None = None, until: Time | None = None
-    ) -> list[Operation]:
-        """Return the latency of each operation, the most called first."""
-
-    @abc.abstractmethod
     def coverage(self, *, since: Time | None = None, until: Time | None = None) -> list[Coverage]:
         """Return what is stored of each service, by name, and how much of it has ids."""
 
@@ -119,6 +124,18 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
         """Yield the spans of a query by start or, with `longest_first`, by duration, the longest first."""
+
+    @abc.abstractmethod
+    def _operations(self, query: SpanQuery, by: int | None) -> list[Operation]:
+        """Return the latency of the operations of a query that asks for no attributes, as `operations` does."""
+
+    @abc.abstractmethod
+    def _outlines(self, query: SpanQuery) -> Iterator[Sequence[SpanOutline]]:
+        """Yield the spans of a window trace by trace; a few around it may be among them."""
+
+    @abc.abstractmethod
+    def _outlines_of(self, names: Collection[tuple[str, str]]) -> Iterator[SpanOutline]:
+        """Yield those of some spans that are stored, by trace id and span id."""
 
     @abc.abstractmethod
     def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
@@ -298,6 +315,49 @@ class Store(abc.ABC):
     def totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
         """Return what each of the traces amounts to of which a span is stored."""
         return self._totals(trace_ids) if trace_ids else {}
+
+    def operations(
+        self,
+        *,
+        service: str | None = None,
+        operation: str | None = None,
+        kind: str | None = None,
+        attributes: Wanted | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        by: Duration | None = None,
+    ) -> list[Operation]:
+        """Return the latency of each operation, the most called first.
+
+        `by`: of each stretch of time by itself, such as `5m`. A percentile is that of a span, unless `estimated` names
+        it: on Elasticsearch, where an operation has 20,000 spans or is in several places. `attributes` as for `spans`;
+        all that have them are read.
+        """
+        from tracelog.read.latency import operations_of
+
+        query = span_query(service=service, name=operation, kind=kind, attributes=attributes, since=since, until=until)
+        if query.attributes:
+            return operations_of(self._search_spans(query, longest_first=False), stretch(by))
+        return self._operations(query, stretch(by))
+
+    def dependencies(
+        self,
+        *,
+        service: str | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        operations: bool = False,
+    ) -> list[Dependency]:
+        """Return who calls whom, how often, how long and how well, those with most calls first.
+
+        `service`: only as caller or callee. `operations`: from operation to operation. A call is in the window if the
+        called span starts in it; all of its spans are read.
+        """
+        from tracelog.store.dependencies import call_graph
+
+        query = span_query(since=since, until=until)
+        graph = call_graph(self._outlines(query), self._outlines_of, query, self._notes, operations=operations)
+        return graph.dependencies(service)
 
     def _longest_root_first(self, matches: list[Match]) -> list[Match]:
         if len(matches) < 2:  # noqa: PLR2004 - nothing to sort

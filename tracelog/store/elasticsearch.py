@@ -19,11 +19,11 @@ import msgspec
 
 from tracelog import ids
 from tracelog.errors import ConfigurationError, StoreError, StoreRejectedError, StoreUnavailableError
-from tracelog.model import Coverage, LogEntry, Match, Operation, Span
+from tracelog.model import Coverage, LogEntry, Match, Operation, Span, SpanOutline
 from tracelog.schema.otel import LOGS, TRACES, Destination, Document
 from tracelog.store import resolve_destination
 from tracelog.store.base import Store, TraceContents, WriteResult
-from tracelog.store.elastic import answers, coverage, finding, lists, operations, traces
+from tracelog.store.elastic import answers, coverage, finding, lists, operations, outlines, traces
 from tracelog.store.elastic.address import Address, is_overheard, parse_address
 from tracelog.store.elastic.answers import Failure, Hit
 from tracelog.store.elastic.reading import Reader
@@ -122,16 +122,6 @@ class ElasticsearchStore(Store):
         if self._owns_client and process == os.getpid():
             client.close()
 
-    def operations(
-        self, *, service: str | None = None, since: Time | None = None, until: Time | None = None
-    ) -> list[Operation]:
-        """Return the latency of each operation.
-
-        Percentiles are exact where the span at their rank is among the 10,000 shortest or longest of its operation, and
-        estimates of the cluster (t-digest) beyond; p50 is exact up to 20,000 spans, p99 up to a million.
-        """
-        return operations.operations(self._reader, service, moment(since), moment(until))
-
     def coverage(self, *, since: Time | None = None, until: Time | None = None) -> list[Coverage]:
         """Return what is stored of each service, and how much of it has ids."""
         return coverage.coverage(self._reader, moment(since), moment(until))
@@ -148,6 +138,15 @@ class ElasticsearchStore(Store):
     def _search_spans(self, query: SpanQuery, *, longest_first: bool) -> Iterator[Span]:
         read = lists.longest_spans if longest_first else lists.spans
         yield from read(self._reader, query)
+
+    def _operations(self, query: SpanQuery, by: int | None) -> list[Operation]:
+        return operations.operations(self._reader, query, by)
+
+    def _outlines(self, query: SpanQuery) -> Iterator[Sequence[SpanOutline]]:
+        return outlines.outlines(self._reader, query)
+
+    def _outlines_of(self, names: Collection[tuple[str, str]]) -> Iterator[SpanOutline]:
+        return outlines.outlines_of(self._reader, names)
 
     def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
         """Yield log entries by time. Text is looked for in bodies of text and in event names, not in structures."""

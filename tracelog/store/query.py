@@ -33,8 +33,9 @@ KINDS = (*SPAN_KINDS, "UNSPECIFIED")
 ENTRY_KINDS = ("SERVER", "CONSUMER")
 STATUSES = ("UNSET", "OK", "ERROR")
 
+_MILLISECOND = 1_000_000
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
-_LASTING = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s|m|h)")
+_LASTING = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s|m|h|d)")
 _UNITS = {
     "ns": 1,
     "us": 1000,
@@ -143,6 +144,14 @@ def duration(value: Duration | None) -> int | None:
     if not written:
         raise ConfigurationError(f"not a duration: {value!r} (expected for example 500ms, 1.5s or 2m)")
     return round(float(written[1]) * _UNITS[written[2]])
+
+
+def stretch(value: Duration | None) -> int | None:
+    """Return by how much time is parted, as ns: whole milliseconds, which every store can tell apart."""
+    found = duration(value)
+    if found is not None and (found <= 0 or found % _MILLISECOND):
+        raise ConfigurationError(f"no stretch of time: {value!r} (expected whole milliseconds, for example 30s or 5m)")
+    return found
 
 
 def moment(value: Time | None) -> int | None:

@@ -14,6 +14,9 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet, finalize
@@ -22,17 +25,18 @@ import msgspec
 
 from tracelog import ids
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
-from tracelog.model import Coverage, LogEntry, Match, Operation, Span
+from tracelog.model import Coverage, LogEntry, Match, Operation, Span, SpanOutline
+from tracelog.read.latency import operations
 from tracelog.schema import otel
 from tracelog.schema.otel import Document
-from tracelog.schema.otel_columns import read_said
-from tracelog.store import sqlite_coverage, sqlite_operations, sqlite_queries, sqlite_schema
+from tracelog.schema.otel_columns import read_outline, read_said
+from tracelog.store import sqlite_coverage, sqlite_queries, sqlite_schema
 from tracelog.store.base import Store, TraceContents, WriteResult
 from tracelog.store.constraints import comparisons, decided, meets
 from tracelog.store.forks import before_fork, no_fork
 from tracelog.store.query import LogQuery, SpanQuery, Time, moment
 from tracelog.store.slowest import Totals
-from tracelog.store.sqlite_queries import IN_ANY_RUN, LOGS, OF_TRACE, SPANS, Where, chunks
+from tracelog.store.sqlite_queries import IN_ANY_RUN, LOGS, OF_TRACE, SPANS, chunks
 from tracelog.store.sqlite_writing import Rows
 from tracelog.store.terms import keys_of, words_pattern
 
@@ -107,23 +111,6 @@ class SQLiteStore(Store):
             self._connections.clear()
             self._local = threading.local()
 
-    def operations(
-        self, *, service: str | None = None, since: Time | None = None, until: Time | None = None
-    ) -> list[Operation]:
-        """Return the latency of each operation, exactly, from one scan of the spans."""
-        where = Where()
-        where.add("service = ?", service)
-        where.add("start >= ?", moment(since))
-        where.add("start < ?", moment(until))
-        rows = self._select(*where.statement("SELECT service, name, kind, status, duration, number FROM spans"))
-        return sqlite_operations.operations(rows, self._trace_of)
-
-    def _trace_of(self, number: int) -> str:
-        ((trace_id,),) = self._select(
-            "SELECT trace_id FROM spans JOIN traces USING (trace) WHERE number = ?", (number,)
-        )
-        return str(trace_id)
-
     def coverage(self, *, since: Time | None = None, until: Time | None = None) -> list[Coverage]:
         """Return what is stored of each service, and how much of it has ids."""
         return sqlite_coverage.coverage(self._select, moment(since), moment(until))
@@ -143,6 +130,23 @@ class SQLiteStore(Store):
         spans = (self._select(*sqlite_queries.longest_spans(query, run)) for run in runs)
         for document, _ in heapq.merge(*spans, key=lambda row: -row[1]):
             yield (document,)
+
+    def _operations(self, query: SpanQuery, by: int | None) -> list[Operation]:
+        """Return the latency of each operation, exactly, from one scan of the columns."""
+        return operations(self._select(*sqlite_queries.operations(query)), cache(self._trace_of), by)
+
+    def _trace_of(self, trace: int) -> str:
+        ((trace_id,),) = self._select("SELECT trace_id FROM traces WHERE trace = ?", (trace,))
+        return str(trace_id)
+
+    def _outlines(self, query: SpanQuery) -> Iterator[Sequence[SpanOutline]]:
+        spans = self._decoded(read_outline, self._select(*sqlite_queries.outlines(query)))
+        for _, trace in groupby(spans, attrgetter("trace_id")):
+            yield list(trace)
+
+    def _outlines_of(self, names: Collection[tuple[str, str]]) -> Iterator[SpanOutline]:
+        for name in names:
+            yield from self._decoded(read_outline, self._select(f"{SPANS} WHERE {OF_TRACE} AND span_id = ?", name))
 
     def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
         rows = self._select(*sqlite_queries.logs(query))

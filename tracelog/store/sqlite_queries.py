@@ -84,6 +84,22 @@ def longest_of_traces(query: SpanQuery) -> Statement:
     return _wanted(query).statement(SPANS, "ORDER BY duration DESC")
 
 
+def operations(query: SpanQuery) -> Statement:
+    """Pick what the latency of operations is made of, of each span, from the columns alone."""
+    return _wanted(query).statement("SELECT service, name, kind, status, start, duration, trace FROM spans")
+
+
+def outlines(query: SpanQuery) -> Statement:
+    """Pick the documents of the spans of a window, those of a trace together.
+
+    The few columns are sorted, not the documents; the limit keeps SQLite from putting the two steps together.
+    """
+    if query.since is None and query.until is None:
+        return Statement(f"{SPANS} ORDER BY trace")
+    numbers = _wanted(query).statement("SELECT number FROM spans INDEXED BY spans_start", "ORDER BY trace LIMIT -1")
+    return Statement(f"SELECT document FROM ({numbers.text}) CROSS JOIN documents USING (number)", numbers.values)
+
+
 def runs_of(query: SpanQuery) -> Statement:
     """Pick the runs that have spans of the window that is asked about."""
     where = Where()

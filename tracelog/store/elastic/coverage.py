@@ -7,14 +7,12 @@ from typing import Any
 
 import msgspec
 
-from tracelog import ids
 from tracelog.model import Coverage
 from tracelog.schema.conventions import UNKNOWN_SERVICE
-from tracelog.schema.dotted import flatten
 from tracelog.store.elastic import filters, queries
 from tracelog.store.elastic.filters import all_of, any_of, none_of
 from tracelog.store.elastic.queries import Body
-from tracelog.store.elastic.reading import Question, Reader
+from tracelog.store.elastic.reading import Question, Reader, trace_id_of
 from tracelog.store.elastic.sources import LogSource, Source
 
 _SERVICES = 1000
@@ -66,7 +64,7 @@ def _counts(source: Source) -> Body:
 def _read(source: Source, bucket: Mapping[str, Any]) -> Coverage:
     named = next((value for value in bucket["key"].values() if value), None)
     hits = bucket["traced"]["latest"]["hits"]["hits"]
-    traces = tuple(dict.fromkeys(filter(None, (_trace_id(source, hit.get("_source", {})) for hit in hits))))
+    traces = tuple(dict.fromkeys(filter(None, (trace_id_of(source, hit.get("_source", {})) for hit in hits))))
     service = UNKNOWN_SERVICE if named is None or named in source.documents.nameless else str(named)
     if not isinstance(source, LogSource):
         return Coverage(service=service, spans=bucket["doc_count"], span_traces=traces)
@@ -78,11 +76,6 @@ def _read(source: Source, bucket: Mapping[str, Any]) -> Coverage:
         zeros=bucket["zeros"]["doc_count"],
         line_traces=traces,
     )
-
-
-def _trace_id(source: Source, document: dict[str, Any]) -> str | None:
-    flat = flatten(document)
-    return next(filter(None, (ids.trace_id(flat.get(name)) for name in source.documents.trace_id)), None)
 
 
 def _together(before: Coverage | None, own: Coverage) -> Coverage:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracelog.model import LEVEL_BY_TEXT, LEVELS
-from tracelog.schema.layout_fields import Condition, Events, Quantity, SpanDocuments
+from tracelog.schema.layout_fields import Condition, Events, Moment, Quantity, SpanDocuments
 from tracelog.schema.layouts import id_spellings
 from tracelog.store.constraints import Constraint, comparisons
 from tracelog.store.elastic import filters
@@ -111,6 +111,40 @@ def measure_spans(source: SpanSource, trace_ids: Collection[str]) -> Body:
     return {"query": all_of(wanted), "sort": IN_ANY_ORDER, "_source": measured(source.documents)}
 
 
+def outline_spans(source: SpanSource, query: SpanQuery) -> Body:
+    """Build the search for each span of a window, in any order."""
+    return _outlines(span_filters(source, query))
+
+
+def outline_named(source: SpanSource, names: Collection[tuple[str, str]]) -> Body:
+    """Build the same search for spans with one of some trace ids and one of some span ids."""
+    traces, spans = ({name[part] for name in names} for part in (0, 1))
+    of_ids = [is_traced(source, traces), _has_id(source, source.documents.span_id, spans)]
+    return _outlines([*filters.only(source.fields, source.documents), *of_ids])
+
+
+def _outlines(wanted: Sequence[Body]) -> Body:
+    """Ask for whole documents: to pick a few fields of each takes the cluster twice as long as to send them all."""
+    return {"query": all_of(wanted), "sort": IN_ANY_ORDER}
+
+
+def search_durations(
+    source: SpanSource, query: SpanQuery, quantity: Quantity, values: Collection[int], most: int
+) -> Body:
+    """Build the search for spans of a query, of any operation, that took just as long as one of some values."""
+    wanted = [*span_filters(source, query), {"terms": {quantity.field: sorted(values)}}]
+    fields = sorted(operation_fields(source.documents))
+    return {"query": all_of(wanted), "sort": IN_ANY_ORDER, "size": most, "_source": fields}
+
+
+def search_at_least(source: SpanSource, wanted: Body, quantity: Quantity, value: int) -> Body:
+    """Build the search for the shortest of the wanted spans that took as long as a value."""
+    long_enough = {"range": {quantity.field: {"gte": value}}}
+    order = [source.fields.sort(quantity.field, "asc")]
+    fields = measured(source.documents)
+    return {"query": all_of([wanted, long_enough]), "sort": order, "size": 1, "_source": fields}
+
+
 def count_lines(source: LogSource, trace_ids: Collection[str]) -> Body:
     """Build the count of log records, span events left out, in each of these traces."""
     wanted = [*filters.only(source.fields, source.documents), is_record(source), is_traced(source, trace_ids)]
@@ -157,11 +191,16 @@ def find_words(source: LogSource, text: str, most: int) -> Body:
 
 def by_time(source: Source, *, latest: bool = False) -> Sequence[Body | str]:
     """Return the order of time, by the field that each document has; in any order where none can be sorted by."""
-    moments = [moment for moment in source.documents.times if source.fields.sortable(moment.field)]
-    if not moments:
+    moment = sorted_by(source)
+    if moment is None:
         return IN_ANY_ORDER
-    field = moments[-1].field
+    field = moment.field
     return [source.fields.sort(field, "desc") if latest else source.fields.sort(field, "asc", missing="_first")]
+
+
+def sorted_by(source: Source) -> Moment | None:
+    """Return the time that documents can be sorted by, of which the last is in each."""
+    return next((moment for moment in reversed(source.documents.times) if source.fields.sortable(moment.field)), None)
 
 
 def is_traced(source: Source, trace_ids: Collection[str]) -> Body:
@@ -223,17 +262,16 @@ def left_to_the_reader(source: Source, asked: Iterable[Constraint]) -> list[Cons
     ]
 
 
-def is_one_of(fields: Fields, conditions: Conditions, wanted: str, *, roughly: bool = False) -> Iterator[Body]:
+def is_one_of(fields: Fields, conditions: Conditions, wanted: str) -> Iterator[Body]:
     """Yield what is met by the one of several that is wanted; one without conditions is none of the others.
 
-    Where these may match too much, what is none of them may match too little: it is then left to the reader, unless
-    asked for `roughly`.
+    Where these may match too much, what is none of them may match too little: it is then left to the reader.
     """
     if wanted in conditions:
         yield any_of([clause for one in conditions[wanted] for clause in filters.has(fields, one)])
         return
     every = [one for several in conditions.values() for one in several]
-    if roughly or all(one.place.nested is None or fields.is_nested(one.place.nested) for one in every):
+    if all(one.place.nested is None or fields.is_nested(one.place.nested) for one in every):
         yield none_of([clause for one in every for clause in filters.has(fields, one)])
 
 
@@ -273,6 +311,11 @@ def _is_severe(source: LogSource, lowest: int) -> Body:
             *(clause for error in errors for clause in filters.has(fields, error)),
         ]
     )
+
+
+def operation_fields(documents: SpanDocuments) -> set[str]:
+    """Return the fields that say of which operation a span is, beside those of `measured`."""
+    return {*measured(documents), *documents.name, *documents.grouping.fields}
 
 
 def measured(documents: SpanDocuments) -> list[str]:

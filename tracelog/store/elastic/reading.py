@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from tracelog.model import LogEntry, Span
+from tracelog import ids
+from tracelog.model import LogEntry, Span, SpanOutline
+from tracelog.schema.dotted import flatten
 from tracelog.schema.layouts import stream_of
 from tracelog.store.elastic.answers import Answer, Hit
 from tracelog.store.elastic.fields import FieldCapabilities
@@ -18,6 +20,7 @@ from tracelog.store.notes import Notes
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _Result = TypeVar("_Result")
+_Decoded = TypeVar("_Decoded")
 _Source = TypeVar("_Source", bound=Source)
 
 
@@ -36,6 +39,12 @@ class Question(msgspec.Struct, Generic[_Source], frozen=True):
 
 Build = Callable[[], Sequence[Question[_Source]]]
 """Builds questions to the sources that there are; called again where others have come since."""
+
+
+def trace_id_of(source: Source, document: Mapping[str, Any]) -> str | None:
+    """Return the trace id in a document of which no more is known."""
+    flat = flatten(document)
+    return next(filter(None, (ids.trace_id(flat.get(name)) for name in source.documents.trace_id)), None)
 
 
 class Reader:
@@ -95,7 +104,13 @@ class Reader:
 
     def spans(self, source: SpanSource, hits: Iterable[Hit]) -> Iterator[Span]:
         """Yield the spans in documents."""
-        decode = source.documents.decode
+        return self._decoded(source.documents.decode, hits)
+
+    def outlines(self, source: SpanSource, hits: Iterable[Hit]) -> Iterator[SpanOutline]:
+        """Yield the outlines of the spans in documents."""
+        return self._decoded(source.documents.outline, hits)
+
+    def _decoded(self, decode: Callable[[msgspec.Raw], _Decoded], hits: Iterable[Hit]) -> Iterator[_Decoded]:
         for hit in hits:
             try:
                 yield decode(hit.source)

@@ -1,0 +1,129 @@
+"""Which calls are counted, and which are not, in traces of every odd shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+from trees import MS, call
+
+from tracelog.model import Dependency, Span
+from tracelog.read.called import Known
+from tracelog.read.dependencies import CallGraph
+from tracelog.schema.outlines import outline
+
+CLIENT, SERVER = {"kind": "CLIENT"}, {"kind": "SERVER"}
+PRODUCER, CONSUMER = {"kind": "PRODUCER"}, {"kind": "CONSUMER"}
+
+
+def graph(*traces: Iterable[Span], found: Known | None = None, **window: Any) -> CallGraph:
+    made = CallGraph(**window)
+    for spans in traces:
+        made.add([outline(span) for span in spans], found or {})
+    return made
+
+
+def edges(*traces: Iterable[Span]) -> dict[str, tuple[int, float]]:
+    """Return how many calls each edge has, and how many of them each entry makes."""
+    return {f"{row.caller} > {row.callee}": (row.calls, row.calls_per_parent) for row in graph(*traces).dependencies()}
+
+
+def peer(name: str) -> Mapping[str, Any]:
+    return {"kind": "CLIENT", "attributes": {"peer.service": name}}
+
+
+ROOT = call(0, None, 0, 100, service="web", **SERVER)
+
+SHAPES: dict[str, tuple[list[Span], dict[str, tuple[int, float]]]] = {
+    "spans without kinds": ([ROOT, call(1, 0, 1, 9, service="cart")], {"web > cart": (1, 1.0)}),
+    "a service that calls itself": (
+        [ROOT, call(1, 0, 1, 9, service="web", **CLIENT), call(2, 1, 2, 8, service="web", **SERVER)],
+        {"web > web": (1, 1.0)},
+    ),
+    "spans within a service": ([ROOT, call(1, 0, 1, 9, service="web"), call(2, 1, 2, 8, service="web")], {}),
+    "a server beside its own server": ([ROOT, call(1, 0, 1, 9, service="web", **SERVER)], {}),
+    "a client that nobody answers, and that names nobody": ([ROOT, call(1, 0, 1, 9, service="web", **CLIENT)], {}),
+    "a client around the one of its transport": (
+        [ROOT, call(1, 0, 1, 9, service="web", **peer("db")), call(2, 1, 2, 8, service="web", **peer("db:5432"))],
+        {"web > db:5432": (1, 1.0)},
+    ),
+    "a name that is answered by one service": (
+        [
+            ROOT,
+            call(1, 0, 1, 9, service="web", **peer("cart:80")),
+            call(2, 1, 2, 8, service="cart", **SERVER),
+            call(3, 0, 10, 19, service="web", **peer("cart:80")),
+        ],
+        {"web > cart": (2, 2.0)},
+    ),
+    "a name that is answered by two": (
+        [
+            ROOT,
+            call(1, 0, 1, 9, service="web", **peer("mesh")),
+            call(2, 1, 2, 8, service="cart", **SERVER),
+            call(3, 0, 10, 19, service="web", **peer("mesh")),
+            call(4, 3, 11, 18, service="bank", **SERVER),
+            call(5, 0, 20, 29, service="web", **peer("mesh")),
+        ],
+        {"web > bank": (1, 1.0), "web > cart": (1, 1.0), "web > mesh": (1, 1.0)},
+    ),
+    "a message that is taken by two": (
+        [
+            ROOT,
+            call(1, 0, 1, 2, service="web", **PRODUCER),
+            call(2, 1, 50, 60, service="mail", **CONSUMER),
+            call(3, 1, 50, 70, service="audit", **CONSUMER),
+        ],
+        {"web > audit": (1, 1.0), "web > mail": (1, 1.0)},
+    ),
+    "a message that nobody took": (
+        [ROOT, call(1, 0, 1, 2, service="web", kind="PRODUCER", attributes={"messaging.system": "kafka"})],
+        {"web > kafka": (1, 1.0)},
+    ),
+    "a server with the id of its client": (
+        [ROOT, call(1, 0, 1, 9, service="web", **CLIENT), call(1, 0, 2, 8, service="cart", **SERVER)],
+        {"web > cart": (1, 1.0)},
+    ),
+    "what arrived twice": ([ROOT, *[call(1, 0, 1, 9, service="cart", **SERVER)] * 2], {"web > cart": (1, 1.0)}),
+    "two that are each other's parent": (
+        [call(0, 1, 0, 9, service="web"), call(1, 0, 1, 8, service="cart")],
+        {"web > cart": (1, 1.0)},
+    ),
+    "its own parent": ([call(0, 0, 0, 9, service="web")], {}),
+    "clients whose entry is not stored": (
+        [call(1, 99, 1, 2, service="web", **peer("db")), call(2, 99, 3, 4, service="web", **peer("db"))],
+        {"web > db": (2, 2.0)},
+    ),
+    "calls that come out of one another": (
+        [ROOT, *(call(n, n - 1, n, 100 - n, service=f"s{n}") for n in range(1, 4))],
+        {"s1 > s2": (1, 1.0), "s2 > s3": (1, 1.0), "web > s1": (1, 1.0)},
+    ),
+    "none": ([], {}),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_each_call_is_counted_once(shape: str) -> None:
+    spans, expected = SHAPES[shape]
+    assert edges(*([spans] if spans else [])) == expected
+    assert edges(*([list(reversed(spans))] if spans else [])) == expected
+
+
+def test_a_call_takes_as_long_as_its_client_and_fails_with_either_side() -> None:
+    fine = [ROOT, call(1, 0, 10, 40, service="web", **CLIENT), call(2, 1, 20, 30, service="cart", **SERVER)]
+    failed = [ROOT, call(1, 0, 10, 20, service="web", **CLIENT), call(2, 1, 11, 12, service="cart", status="ERROR")]
+    assert graph(fine, failed).dependencies() == [
+        Dependency(
+            caller="web", callee="cart", calls=2, calls_per_parent=2.0, error_count=1, p50=10 * MS, p99=30 * MS,
+            example=ROOT.trace_id,
+        )
+    ]  # fmt: skip
+
+
+def test_very_deep_and_very_wide_traces_are_read_in_proportion_to_their_size() -> None:
+    many = 20_000
+    deep = [call(n, n - 1 if n else None, n, 2 * many - n, service=f"s{n % 2}") for n in range(many)]
+    wide = [call(n, 0 if n else None, n, n + 1, service="hub" if n else "web") for n in range(many)]
+    assert edges(deep) == {"s0 > s1": (many // 2, 1.0), "s1 > s0": (many // 2 - 1, 1.0)}
+    assert edges(wide) == {"web > hub": (many - 1, many - 1.0)}

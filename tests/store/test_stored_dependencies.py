@@ -1,0 +1,86 @@
+"""Who calls whom: the same edges from either store, whatever its spans say and however many there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from documents import MS, START, keep, make_span, span_id, trace_id
+
+from tracelog.model import Dependency, SpanLink
+from tracelog.schema.outlines import outline
+from tracelog.store import Store
+from tracelog.store.by_trace import by_trace
+
+ORDERS, TOPIC = (
+    {"server.address": "orders", "server.port": 8080},
+    {"messaging.system": "kafka", "messaging.destination.name": "placed"},
+)
+DATABASE = {"db.system.name": "postgresql", "db.namespace": "orders"}
+
+SPANS = [
+    make_span(1, ms=200, kind="SERVER", name="POST /checkout", service="gateway"),
+    make_span(2, parent=1, at=MS, ms=190, name="checkout", service="gateway"),
+    make_span(
+        3, parent=2, at=2 * MS, ms=30, kind="CLIENT", name="POST", service="gateway", status="ERROR", attributes=ORDERS
+    ),
+    make_span(4, parent=2, at=40 * MS, ms=100, kind="CLIENT", name="POST", service="gateway", attributes=ORDERS),
+    make_span(5, parent=4, at=50 * MS, ms=80, kind="SERVER", name="POST /orders", service="orders"),
+    make_span(6, parent=5, at=60 * MS, ms=5, kind="CLIENT", name="SELECT", service="orders", attributes=DATABASE),
+    make_span(7, parent=5, at=70 * MS, ms=6, kind="CLIENT", name="INSERT", service="orders", attributes=DATABASE),
+    make_span(8, parent=5, at=80 * MS, ms=1, kind="PRODUCER", name="send", service="orders", attributes=TOPIC),
+    make_span(
+        9, trace=2, at=90 * MS, ms=15, kind="CONSUMER", name="process placed", service="worker",
+        links=(SpanLink(trace_id(1), span_id(8)),),
+    ),
+]  # fmt: skip
+
+
+def edge(caller: str, callee: str, ms: tuple[int, int], **rest: Any) -> Dependency:
+    known = {"calls": 1, "calls_per_parent": 1.0, "error_count": 0, "example": trace_id(1), **rest}
+    return Dependency(caller=caller, callee=callee, p50=ms[0] * MS, p99=ms[1] * MS, **known)
+
+
+CALLED = edge("gateway", "orders", (30, 100), calls=2, calls_per_parent=2.0, error_count=1)
+STORED = edge("orders", "postgresql/orders", (5, 6), calls=2, calls_per_parent=2.0, external=True)
+SENT = edge("orders", "worker", (15, 15), example=trace_id(2))
+
+
+def test_calls_are_found_by_their_pairs_of_spans_by_links_and_by_what_attributes_name(store: Store) -> None:
+    keep(store, *SPANS)
+    assert store.dependencies() == [CALLED, STORED, SENT]
+    assert store.dependencies(service="worker") == [SENT]
+    assert store.dependencies(service="gateway") == [CALLED]
+    assert store.dependencies(operations=True) == [
+        edge(
+            "gateway", "orders", (30, 30), caller_operation="POST /checkout", callee_operation="POST", error_count=1
+        ),
+        edge("gateway", "orders", (100, 100), caller_operation="POST /checkout", callee_operation="POST /orders"),
+        edge(
+            "orders", "postgresql/orders", (6, 6), caller_operation="POST /orders", callee_operation="INSERT",
+            external=True,
+        ),
+        edge(
+            "orders", "postgresql/orders", (5, 5), caller_operation="POST /orders", callee_operation="SELECT",
+            external=True,
+        ),
+        edge(
+            "orders", "worker", (15, 15), caller_operation="send", callee_operation="process placed",
+            example=trace_id(2),
+        ),
+    ]  # fmt: skip
+    assert store.notes == ["9 spans were read"]
+
+
+def test_a_call_is_in_the_window_that_its_called_span_starts_in(store: Store) -> None:
+    keep(store, *SPANS)
+    assert store.dependencies(since=START + 50 * MS, until=START + 51 * MS) == [edge("gateway", "orders", (100, 100))]
+    assert store.dependencies(since=START + 90 * MS) == [SENT]
+    assert store.dependencies(until=START) == []
+
+
+@pytest.mark.parametrize("held", [1, 2, 8, 9, 100])
+def test_more_spans_than_are_held_come_trace_by_trace_too(held: int) -> None:
+    spans = [outline(make_span(n, trace=n % 3, links=(SpanLink(trace_id(7), span_id(n)),))) for n in range(9)]
+    found = sorted(by_trace(spans, held), key=lambda trace: trace[0].trace_id)
+    assert [sorted(trace, key=lambda span: span.span_id) for trace in found] == [spans[n::3] for n in range(3)]

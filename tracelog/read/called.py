@@ -1,0 +1,95 @@
+"""The outlines of a trace's spans -> which of them is called by which, and by what its caller was entered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import attrgetter
+
+from tracelog.model import SpanOutline
+from tracelog.read.copies import without_copies
+from tracelog.read.parents import CALLING, SpanIndex, trace_ancestry
+
+Id = tuple[str, str]
+"""A trace id and a span id."""
+Known = Mapping[Id, Sequence[SpanOutline]]
+"""Spans by their ids, which a client and a server may share."""
+
+_PAIRS = (("CLIENT", "SERVER"), ("PRODUCER", "CONSUMER"))
+
+
+class CalledTrace:
+    """The spans of a trace by start, where each stands, and at which span its service was entered.
+
+    `crosses`: whether a span is a call by its parent. `calling`: the clients and producers that somebody answers, and
+    those around others.
+    """
+
+    def __init__(self, spans: Collection[SpanOutline], found: Known) -> None:
+        around = [*spans, *_context(spans, found)] if found else list(spans)
+        self.spans = sorted(without_copies(around), key=attrgetter("start"))
+        self._index = SpanIndex(self.spans)
+        self.parents = trace_ancestry(self.spans, self._index).parents
+        self.crosses = [False] * len(self.spans)
+        self.calling: set[int] = set()
+        for position, (span, parent) in enumerate(zip(self.spans, self.parents, strict=True)):
+            if parent is None:
+                continue
+            caller = self.spans[parent]
+            if is_call(caller, span):
+                self.crosses[position] = True
+                self.calling.add(parent)
+            elif caller.kind == span.kind and span.kind in CALLING:
+                self.calling.add(parent)
+        self.entries = self._entries()
+
+    def _entries(self) -> list[int]:
+        """Return the topmost span that is reached from each without leaving its service."""
+        entries = [-1] * len(self.spans)
+        for position in range(len(entries)):
+            path: list[int] = []
+            at = position
+            while entries[at] < 0:
+                path.append(at)
+                parent = self.parents[at]
+                if parent is None or self.crosses[at]:
+                    entries[at] = at
+                else:
+                    at = parent
+            for passed in path:
+                entries[passed] = entries[at]
+        return entries
+
+    def entry_id(self, position: int) -> Id:
+        """Return the ids of the entry by which a span was reached; of clients alone, that of the parent they miss."""
+        entry = self.spans[self.entries[position]]
+        missed = entry.parent_span_id if entry.kind in CALLING else None
+        return (entry.trace_id, missed or entry.span_id)
+
+    def position(self, link: Id) -> int | None:
+        """Return where the span stands that a link means, if it is in this trace."""
+        return self._index.owner(link[1], None) if self.spans[0].trace_id == link[0] else None
+
+
+def missing(spans: Collection[SpanOutline], *, parents: bool) -> Iterator[Id]:
+    """Yield which spans are named by those of a trace and are none of them: as sender or, if asked for, as parent."""
+    held = {span.span_id for span in spans}
+    for span in spans:
+        if span.links and span.kind == "CONSUMER":
+            yield from (link for link in span.links if link[0] != span.trace_id or link[1] not in held)
+        if parents and span.parent_span_id and span.parent_span_id not in held:
+            yield (span.trace_id, span.parent_span_id)
+
+
+def _context(spans: Collection[SpanOutline], found: Known) -> Iterator[SpanOutline]:
+    for name in dict.fromkeys(missing(spans, parents=True)):
+        yield from (span for span in found.get(name, ()) if span.trace_id == next(iter(spans)).trace_id)
+
+
+def is_call(caller: SpanOutline, called: SpanOutline) -> bool:
+    """Say whether a span is a call by the one above it, which may be the same service's."""
+    return caller.service != called.service or (caller.kind, called.kind) in _PAIRS
+
+
+def sender_of(spans: Sequence[SpanOutline]) -> SpanOutline | None:
+    """Return the one of the spans with one id that sends, else the first."""
+    return next((span for span in spans if span.kind in CALLING), spans[0] if spans else None)

@@ -1,0 +1,50 @@
+"""The spans of a store, trace by trace -> who calls whom.
+
+What a trace misses (the sender of a message, in a trace of its own; a caller that started before the window) is looked
+up for many traces at once, so that no more than these are held.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
+
+from tracelog.model import SpanOutline
+from tracelog.read.called import Id, Known, missing
+from tracelog.read.dependencies import CallGraph
+from tracelog.store.notes import Notes
+from tracelog.store.query import SpanQuery
+
+_TRACES_AT_ONCE = 500
+
+Traces = Iterable[Sequence[SpanOutline]]
+LookUp = Callable[[Collection[Id]], Iterable[SpanOutline]]
+
+
+def call_graph(traces: Traces, look_up: LookUp, query: SpanQuery, notes: Notes, *, operations: bool) -> CallGraph:
+    """Read all traces into a graph, and note how many spans that were."""
+    graph = CallGraph(since=query.since, until=query.until, operations=operations)
+    read = 0
+    for chunk in _chunks(traces):
+        found = _found(chunk, look_up, parents=query.since is not None)
+        for spans in chunk:
+            graph.add(spans, found)
+            read += len(spans)
+    notes.add(f"{read:,} spans were read")
+    return graph
+
+
+def _chunks(traces: Traces) -> Iterator[list[Sequence[SpanOutline]]]:
+    waiting = iter(traces)
+    while chunk := list(islice(waiting, _TRACES_AT_ONCE)):
+        yield chunk
+
+
+def _found(traces: Traces, look_up: LookUp, *, parents: bool) -> Known:
+    """Return what spans name that are not in their trace, as far as it is stored."""
+    names = {name for spans in traces for name in missing(spans, parents=parents)}
+    found: dict[Id, list[SpanOutline]] = defaultdict(list)
+    for span in look_up(names) if names else ():
+        found[span.trace_id, span.span_id].append(span)
+    return found

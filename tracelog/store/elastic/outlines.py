@@ -1,0 +1,37 @@
+"""What of the spans of a cluster tells who calls whom: all layouts streamed in any order, then put together by trace.
+
+No search joins a span with its parent, so that all are read, in slices as of one point in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from tracelog.model import SpanOutline
+from tracelog.store.by_trace import by_trace
+from tracelog.store.elastic import queries
+from tracelog.store.elastic.reading import Question, Reader
+from tracelog.store.query import SpanQuery
+
+_AT_ONCE = 500
+
+
+def outlines(reader: Reader, query: SpanQuery) -> Iterator[Sequence[SpanOutline]]:
+    """Yield the spans of a window trace by trace; where times are but roughly compared, a few around it too."""
+    found = reader.streams(
+        lambda: [Question(source, queries.outline_spans(source, query)) for source in reader.span_sources]
+    )
+    return by_trace(span for question, hits in found for span in reader.outlines(question.source, hits))
+
+
+def outlines_of(reader: Reader, names: Collection[tuple[str, str]]) -> Iterator[SpanOutline]:
+    """Yield those of some spans that are stored, by trace id and span id."""
+    ordered = sorted(names)
+    for start in range(0, len(ordered), _AT_ONCE):
+        chunk = frozenset(ordered[start : start + _AT_ONCE])
+        found = reader.all_hits(
+            lambda: [Question(source, queries.outline_named(source, chunk)) for source in reader.span_sources]  # noqa: B023 - called at once
+        )
+        for question, hits in found:
+            spans = reader.outlines(question.source, hits)
+            yield from (span for span in spans if (span.trace_id, span.span_id) in chunk)
