@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import TRACE, make_line, make_span, span_id
 
-from tracelog.model import Finding, LogEntry, Span, SpanEvent, SpanLink, Trace
+from tracelog.model import Finding, LinkedTrace, LogEntry, Span, SpanEvent, SpanLink, Trace
 from tracelog.read.clocks import adjust_clocks
 from tracelog.read.skew import clock_of, skews
 from tracelog.read.tree import build_trace
@@ -161,7 +161,8 @@ def test_a_clock_that_is_off_is_moved_with_its_spans_events_and_lines_and_no_oth
     right = right_trace()
     spans, lines = behind(right, "cards", offset)
     linked = [msgspec.structs.replace(right.spans[0], trace_id="e" * 32, links=(SpanLink(TRACE, span_id(1)),))]
-    wrong = build_trace(TRACE, spans, lines, linked)
+    other = LinkedTrace(trace_id="e" * 32, span=right.spans[0], incoming=True)
+    wrong = msgspec.structs.replace(build_trace(TRACE, spans, lines, linked), linked=(other,))
     assert {"ghost", "skew"} <= {finding.kind for finding in wrong.findings}
     adjusted = adjust_clocks(wrong)
     assert adjusted.spans == right.spans
@@ -169,6 +170,7 @@ def test_a_clock_that_is_off_is_moved_with_its_spans_events_and_lines_and_no_oth
     assert [node.logs for node in adjusted.nodes] == [node.logs for node in right.nodes]
     assert [ghost.logs for ghost in adjusted.ghosts] == [ghost.logs for ghost in right.ghosts]
     assert [len(node.linked_from) for node in adjusted.nodes] == [0, 0, 1, 0, 0]
+    assert adjusted.linked == (other,)
     later = "later" if offset > 0 else "earlier"
     texts = [finding.text for finding in adjusted.findings]
     assert texts[0] == f"clock adjusted: the times of service cards are shown 1,000 ms {later} than they were written"

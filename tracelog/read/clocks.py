@@ -33,7 +33,7 @@ def adjust_clocks(trace: Trace, *, now: int | None = None) -> Trace:
     for span in trace.spans:
         moved.get(clock_of(span), []).append(span.span_id)
     said = tuple(_said(clock, shift, moved[clock]) for clock, shift in shifts.items())
-    return msgspec.structs.replace(adjusted, findings=(*said, *adjusted.findings))
+    return msgspec.structs.replace(adjusted, findings=(*said, *adjusted.findings), linked=trace.linked)
 
 
 def _moved_lines(trace: Trace, shifts: Mapping[str, int]) -> Iterator[LogEntry]:
