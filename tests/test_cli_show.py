@@ -12,7 +12,7 @@ from otlp_lines import logs_line, record, span, spans_line
 
 from tracelog.cli import run
 
-TRACE, PLAIN = "4bf92f3577b34da6a3ce929d0e0e4736", "a" * 32
+TRACE, PLAIN, SECRET = "4bf92f3577b34da6a3ce929d0e0e4736", "a" * 32, "b" * 32
 CALL: dict[str, Any] = {"kind": 3, "status": {"code": 2}}
 STORED = [
     spans_line(
@@ -22,6 +22,8 @@ STORED = [
     logs_line("shop", record(TRACE, 1, 450, "lock \x1b[31mtaken", 17), record(TRACE, 1, 990, "done")),
     spans_line("shop", span(PLAIN, 11, None, 9, "POST /orders", kind=2)),
     logs_line("shop", *(record(PLAIN, 11, n, f"detail {n}", 5) for n in range(6))),
+    spans_line("shop", span(SECRET, 21, None, 9, "login", status={"code": 2, "message": "password=hunter2"})),
+    logs_line("shop", record(SECRET, 21, 1, "connecting with password=hunter2")),
 ]  # fmt: skip
 
 
@@ -109,11 +111,32 @@ def test_a_file_of_a_dash_is_standard_output_and_what_is_imported_from_it_is_the
     )
 
 
+def test_a_page_is_written_beside_other_forms_and_what_it_shows_is_in_it(ask: Ask, tmp_path: Path) -> None:
+    page, otlp = tmp_path / "trace.html", tmp_path / "trace.jsonl"
+    assert ask(TRACE, "--html", str(page), "--otlp", str(otlp)) == (
+        0, "", [f"written: {page}", f"written: {otlp}"],
+    )  # fmt: skip
+    html = page.read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>")
+    assert all(text in html for text in (TRACE, "POST /stock", r"lock \u001b[31mtaken"))
+    code, out, err = ask(TRACE, "--html", "-")
+    assert (code, out, err) == (0, html, [])
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--html", "-"), ("--otlp", "-"), ("--perfetto", "-")])
+def test_secrets_that_are_stored_are_hidden_in_whatever_is_shown(form: tuple[str, ...], ask: Ask) -> None:
+    assert "hunter2" in ask(SECRET, *form).out
+    code, out, err = ask(SECRET, *form, "--redact")
+    assert (code, "hunter2" in out, "[redacted]" in out, err) == (0, False, True, ["secrets hidden: 2"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("--otlp", "/no/such/folder/x"), "tracelog: /no/such/folder/x: No such file or directory"),
         (("--otlp", "-", "--perfetto", "-"), "leave out the rest"),
+        (("--html", "-", "--otlp", "-"), "leave out the rest"),
+        (("--html", "-", "--level", "error"), "leave out the rest"),
         (("--otlp", "-", "--json"), "leave out the rest"),
         (("--otlp", "-", "--list"), "leave out the rest"),
         (("--perfetto", "-", "--no-logs"), "leave out the rest"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import click
 
@@ -37,6 +37,8 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.option("--span", "span_id", metavar="SPAN_ID", help="Begin at this span.")
 @click.option("--follow-links", is_flag=True, help="Show the traces that it is linked with too, in both directions.")
 @click.option("--adjust-clocks", is_flag=True, help="Move the times of hosts whose clocks contradict the calls.")
+@click.option("--redact", is_flag=True, help="Hide secrets, as they are hidden where lines are captured.")
+@click.option("--html", metavar="FILE", help="Write a page of its own, for any browser; `-` is standard output.")
 @click.option("--otlp", metavar="FILE", help="Write OTLP/JSON lines, which `import` reads; `-` is standard output.")
 @click.option("--perfetto", metavar="FILE", help="Write Chrome's trace events, for ui.perfetto.dev.")
 @click.option(
@@ -55,6 +57,8 @@ def show(
     span_id: str | None,
     follow_links: bool,
     adjust_clocks: bool,
+    redact: bool,
+    html: str | None,
     otlp: str | None,
     perfetto: str | None,
     kinds: tuple[str, ...],
@@ -66,9 +70,11 @@ def show(
     part = bool(no_logs or level or span_id)
     if as_json and part:
         raise click.UsageError("--json prints the whole trace: leave out --no-logs, --level and --span")
-    exports = [(form, file) for form, file in (("otlp", otlp), ("perfetto", perfetto)) if file]
-    if exports and (part or as_json or as_list or otlp == perfetto):
-        raise click.UsageError("--otlp and --perfetto write the whole trace, each to its own place: leave out the rest")
+    exports = {form: file for form, file in (("html", html), ("otlp", otlp), ("perfetto", perfetto)) if file}
+    if exports and (part or as_json or as_list or len({*exports.values()}) < len(exports)):
+        raise click.UsageError(
+            "--html, --otlp and --perfetto write the whole trace, each to its own place: leave out the rest"
+        )
     if kinds and as_list:
         raise click.UsageError("--fail-on looks at one trace: leave out --list")
     with opened(store_url, index) as store:
@@ -78,7 +84,8 @@ def show(
         if as_list:
             return _print_matches(matches, as_json=as_json)
         say(*words.of_matches(matches))
-        trace = _judged(store.trace(matches[0].trace_id, follow_links=follow_links), adjusted=adjust_clocks)
+        trace = store.trace(matches[0].trace_id, follow_links=follow_links)
+        trace = _judged(_redacted(trace) if redact else trace, adjusted=adjust_clocks)
         say(*words.of_clocks(trace, adjusted=adjust_clocks))
         if exports:
             _export(trace, exports)
@@ -109,6 +116,16 @@ def _judged(trace: Trace, *, adjusted: bool) -> Trace:
     return adjust_clocks(trace, now=now) if adjusted else judged(trace, now)
 
 
+def _redacted(trace: Trace) -> Trace:
+    from tracelog.capture.redact import Redactor
+    from tracelog.read.rebuild import rebuilt
+
+    redactor = Redactor()
+    trace = rebuilt(trace, redactor, redactor)
+    say(f"secrets hidden: {redactor.count}")
+    return trace
+
+
 def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, whole: bool, no_logs: bool) -> None:
     from tracelog import ids
     from tracelog.show.console import print_trace
@@ -131,10 +148,10 @@ def _print_timeline(trace: Trace, level: str | None, span_id: str | None, *, who
         print_trace(console, trace, keep, top=top, whole=whole)
 
 
-def _export(trace: Trace, exports: Iterable[tuple[str, str]]) -> None:
+def _export(trace: Trace, exports: Mapping[str, str]) -> None:
     from tracelog.show.exports import FORMS
 
-    for form, path in exports:
+    for form, path in exports.items():
         try:
             with click.open_file(path, "wb") as file:
                 file.writelines(FORMS[form](trace))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from hashlib import blake2b
-
 from tracelog.model import ExceptionInfo
 from tracelog.show import text
+from tracelog.show.services import colour_of
 from tracelog.show.styled import Line
 
 _LEVEL_STYLES = {"DEBUG": "dim", "INFO": "green", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
@@ -14,11 +12,9 @@ _LEVEL_NAMES = {"WARNING": "WARN", "CRITICAL": "CRIT"}
 _PALETTE = ("cyan", "magenta", "blue", "green", "yellow", "bright_blue", "bright_magenta", "bright_cyan")
 
 
-@lru_cache(1024)
 def service_style(service: str) -> str:
     """Return the colour of a service."""
-    digest = blake2b(service.encode(errors="replace"), digest_size=2).digest()
-    return _PALETTE[int.from_bytes(digest, "big") % len(_PALETTE)]
+    return _PALETTE[colour_of(service)]
 
 
 def level_column(level: str | None) -> tuple[str, str]:
