@@ -20,6 +20,8 @@ RUNNING = os.environ.get("TRACELOG_TEST_ELASTICSEARCH")
 VERSIONS = (RUNNING,) if RUNNING else (_NEW,) if version("elasticsearch").startswith("9.") else (_OLD, _NEW)
 """The nodes to test against, in versions; a URL stands for a node that runs already."""
 
+pytest_plugins = ["browsing"]
+
 OpenStore = Callable[[], Store]
 
 settings.register_profile("tracelog", deadline=None)  # a busy machine is no failure

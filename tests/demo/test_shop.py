@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from browsing import OpenPage
     from nodes import NodeURL
 
     from tracelog.model import LogEntry, Node, Trace
@@ -167,6 +168,24 @@ def test_the_worker_takes_up_the_order_in_traces_that_link_back(run: Run) -> Non
     assert run.slow.trace_id not in {trace.trace_id for trace in processed}
     batch = next(run.store.spans(name="settle batch"))
     assert len({link.trace_id for link in batch.links}) == CHECKOUTS
+
+
+@pytest.mark.browser
+def test_the_page_of_the_slow_checkout_leads_from_the_slow_span_to_the_line_that_says_why(
+    run: Run, open_page: OpenPage
+) -> None:
+    page = open_page(run.slow)
+    page.page.locator("#findings").get_by_role("button", name="gap").click()
+    assert page.selected == "POST /stock external-wms"
+    assert len({*page.texts("#lines-list .own")}) > 2
+    page.press("z", "l")
+    assert "stock query sku=sku-900" in page.selected
+    page.press("j")
+    assert "WARN bin B-cust-4711 is locked by nightly-recount, waiting for the lock" in page.selected
+    again = open_page(run.slow, page.hash)
+    assert again.selected == page.selected
+    again.fill("#filter-text", "locked by nightly-recount")
+    assert again.text("#found") == "0 spans, 3 lines"
 
 
 def test_no_process_is_left_running(tmp_path: Path) -> None:
