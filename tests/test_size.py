@@ -28,7 +28,7 @@ from tracelog.show.timeline import timeline_rows
 from tracelog.store import open_store
 
 TRACE = f"{1:032x}"
-DEEP, WIDE = 100_000, 20_000
+DEEP, WIDE = 30_000, 20_000
 NOW = 10**18
 WIDTH = 100
 

@@ -42,7 +42,7 @@ def run_suite(tmp_path: Path) -> Run:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-W", "error"],
             cwd=tmp_path,
-            env={**plain_environment(), **environment},
+            env={**plain_environment(), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
             capture_output=True,
             text=True,
             timeout=120,
