@@ -16,11 +16,12 @@ from tracelog.cli.doctor import doctor
 from tracelog.cli.output import FOUND, NOTHING_FOUND, WRONG_USE, say
 from tracelog.cli.show import show
 from tracelog.cli.spool import spool
+from tracelog.cli.ui import ui
 from tracelog.errors import TracelogError, TraceNotFoundError
 
 INTERRUPTED, PIPE_CLOSED = 130, 141
 _COMMANDS = (
-    show, search.logs, search.slow, services.ops, services.deps,
+    show, search.logs, search.slow, services.ops, services.deps, ui,
     storing.import_files, storing.setup, storing.demo, doctor, spool,
 )  # fmt: skip
 

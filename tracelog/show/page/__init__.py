@@ -15,9 +15,9 @@ from tracelog.show.page.data import encode
 from tracelog.show.page.sources import frame
 
 
-def page_html(trace: Trace) -> Iterator[bytes]:
-    """Yield the page of a trace."""
+def page_html(trace: Trace, home: str = "") -> Iterator[bytes]:
+    """Yield the page of a trace. `home`: the address below which a server has every trace, empty for a file."""
     before, behind = frame()
     yield before
-    yield encode(trace)
+    yield encode(trace, home)
     yield behind

@@ -33,13 +33,14 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def encode(trace: Trace) -> bytes:
+def encode(trace: Trace, home: str = "") -> bytes:
     """Return the data of a page as JSON that may stand in any element: `<` does not occur in it.
 
-    `others` are the traces that were fetched as this one is linked with them; links lead to them.
+    `others` are the traces that were fetched as this one is linked with them; links lead to them or, where there is a
+    `home`, below which a server has them, to any.
     """
     others = [page_object(linked.trace) for linked in trace.linked if linked.trace is not None]
-    return msgspec.json.encode({**page_object(trace), "others": others}).replace(b"<", b"\\u003c")
+    return msgspec.json.encode({**page_object(trace), "others": others, "home": home}).replace(b"<", b"\\u003c")
 
 
 def page_object(trace: Trace) -> dict[str, Any]:

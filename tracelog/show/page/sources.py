@@ -24,25 +24,32 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const)\b)", re.MU
 @cache
 def frame() -> tuple[bytes, bytes]:
     """Return the page before its data, and behind it."""
-    style, script = join_styles(), join_modules(_MAIN)
+    style, script = _parts()
     page = _read("page.html")
-    for place, text in (("policy", policy(style, script)), ("style", style), ("script", script)):
+    for place, text in (("policy", policy()), ("style", style), ("script", script)):
         page = page.replace(f"{{{{{place}}}}}", text)
     before, _, behind = page.partition("{{data}}")
     return before.encode(), behind.encode()
 
 
-def policy(style: str, script: str) -> str:
-    """Return a Content-Security-Policy that allows this style and this script alone; images are the page's own."""
+@cache
+def policy() -> str:
+    """Return a Content-Security-Policy that allows the page's style and script alone; images are the page's own."""
+    style, script = _parts()
     return (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
+        f"default-src 'none'; script-src '{source_of(script)}'; style-src '{source_of(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 
-def join_styles() -> str:
-    """Return the styles as one."""
-    return "".join(map(_read, _STYLES))
+def join_styles(*names: str) -> str:
+    """Return these styles as one."""
+    return "".join(map(_read, names))
+
+
+@cache
+def _parts() -> tuple[str, str]:
+    return join_styles(*_STYLES), join_modules(_MAIN)
 
 
 def join_modules(main: str) -> str:
@@ -67,5 +74,6 @@ def _read(name: str) -> str:
     return (_SOURCE / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def source_of(text: str) -> str:
+    """Return what a policy calls a style or script that stands in a page."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

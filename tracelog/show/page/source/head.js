@@ -12,6 +12,7 @@ import {count, duration} from "./words.js";
  * @param {HTMLElement} copies
  */
 export function showHead(trace, title, facts, copies) {
+  if (trace.home) Object.assign(title.parentElement.querySelector("#home"), { href: trace.home, hidden: false });
   const name = trace.root === NONE ? "no span of this trace is stored" : trace.textOf(trace.root);
   document.title = `${plain(name, 200)} · tracelog`;
   title.append(told(name), " ", trace.root === NONE ? "" : serviceName(trace, trace.root));

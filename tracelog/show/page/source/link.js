@@ -11,10 +11,16 @@ export function addressed(key) {
   return new URLSearchParams(location.hash.slice(1)).get(key);
 }
 
-/** Return the address of a trace that the page has, or of a span of it (`span`) or one of its lines (`line`). */
+/**
+ * Return the address of a trace, or of a span of it (`span`) or one of its lines (`line`): in the page where that has it,
+ * else with the server that the page is from; null where there is none.
+ */
 export function addressOf(trace, traceId, place = {}) {
-  const named = Object.entries({ ...(traceId === trace.carried[0] ? {} : { trace: traceId }), ...place });
-  return `#${named.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&")}`;
+  const isHere = trace.carried.includes(traceId);
+  if (!isHere && !trace.home) return null;
+  const named = Object.entries({ ...(!isHere || traceId === trace.carried[0] ? {} : { trace: traceId }), ...place });
+  const behind = `#${named.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&")}`;
+  return isHere ? behind : `${trace.home}trace/${encodeURIComponent(traceId)}${behind}`;
 }
 
 /** Select what the address names, now and when it changes, and keep it up to date. */

@@ -31,8 +31,8 @@ function append(trace, list, links, from, most) {
 
 function item(trace, { trace_id: traceId, span_id: spanId, attributes }) {
   const ids = make("code", {}, told(traceId), " ", told(spanId));
-  const isHere = trace.carried.includes(traceId);
-  const place = isHere ? make("a", { href: addressOf(trace, traceId, { span: spanId }) }, ids) : ids;
+  const href = addressOf(trace, traceId, { span: spanId });
+  const place = href ? make("a", { href }, ids) : ids;
   const known = trace.linked[traceId];
   const said = Object.entries(attributes ?? {}).map(([key, value]) => `${key}=${value}`).join("  ");
   return make("li", {}, place, copyButton("command", showCommand(traceId)),

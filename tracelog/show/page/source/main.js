@@ -8,7 +8,8 @@ function carriedTrace() {
   const data = JSON.parse(element.textContent);
   element.remove(); // or its text would be held a second time
   const carried = [data, ...data.others], wanted = addressed("trace");
-  return { ...(carried.find((each) => each.trace_id === wanted) ?? data), carried: carried.map((each) => each.trace_id) };
+  const shown = carried.find((each) => each.trace_id === wanted) ?? data;
+  return { ...shown, carried: carried.map((each) => each.trace_id), home: data.home };
 }
 
 showTrace(carriedTrace());

@@ -21,6 +21,7 @@ export class Trace {
     this.services = data.services;
     this.findings = data.findings;
     this.linked = data.linked; // what is known of traces that its links lead to, by their ids
+    this.home = data.home ?? ""; // below which a server has every trace; empty in a file
     this.carried = data.carried ?? [data.trace_id]; // the traces that the page has, the one first that it opens with
     this.path = {
       row: Int32Array.from(data.path.row), from: Float64Array.from(data.path.from), to: Float64Array.from(data.path.to),

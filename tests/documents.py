@@ -1,4 +1,4 @@
-"""Spans and lines for the tests of stores: deterministic, with everything left out that a test does not speak of."""
+"""Spans and lines for tests that store them: deterministic, with everything left out that a test does not speak of."""
 
 from __future__ import annotations
 
