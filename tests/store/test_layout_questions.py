@@ -12,6 +12,9 @@ from documents import MS, START, keep, make_span, span_id, trace_id
 from encoders import WRITERS, Writer
 from foreign import INSTALLED, Cluster, cluster_of
 
+from tracelog.keep.outcome import Fates
+from tracelog.keep.policies import Latency, Level, Policy, StatusCode
+from tracelog.keep.replay import replay
 from tracelog.model import Dependency, LogEntry, Match, Operation, SpanEvent, SpanLink, TraceSummary
 from tracelog.store import Store, open_store
 from tracelog.store.elasticsearch import ElasticsearchStore
@@ -328,3 +331,13 @@ def test_lines_are_counted_in_indices_that_map_nothing_of_what_makes_an_event(
             assert store.totals([trace])[trace].log_count == 1
         finally:
             store._request("DELETE", f"/{index}", answer=dict)
+
+
+def test_policies_keep_the_same_of_every_layout(store: Store) -> None:
+    policies: list[Policy] = [StatusCode("errors"), Level("error lines", "ERROR"), Latency("slow", 250)]
+    result = replay(policies, store.spans(), store.logs())
+    kept = {name: (each.traces, each.spans, each.lines) for name, each in result.by_policy.items()}
+    assert kept == {"errors": (1, 2, 1), "error lines": (1, 1, 1), "slow": (1, 2, 1)}
+    assert (result.untraced.lines, result.stored.traces, result.stored.spans, result.stored.lines) == (1, 3, 7, 4)
+    assert (result.fates, result.failed) == (Fates(traces=3, whole=2, lost=1), Fates(traces=1, whole=1))
+    assert 0 < result.kept.size < result.stored.size

@@ -14,6 +14,7 @@ import click
 from tracelog.cli import search, services, storing
 from tracelog.cli.doctor import doctor
 from tracelog.cli.output import FOUND, NOTHING_FOUND, WRONG_USE, say
+from tracelog.cli.policies import policies
 from tracelog.cli.show import show
 from tracelog.cli.spool import spool
 from tracelog.cli.ui import ui
@@ -22,7 +23,7 @@ from tracelog.errors import TracelogError, TraceNotFoundError
 INTERRUPTED, PIPE_CLOSED = 130, 141
 _COMMANDS = (
     show, search.logs, search.slow, services.ops, services.deps, ui,
-    storing.import_files, storing.setup, storing.demo, doctor, spool,
+    storing.import_files, storing.setup, storing.demo, doctor, spool, policies,
 )  # fmt: skip
 
 

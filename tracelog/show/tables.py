@@ -22,7 +22,7 @@ _WIDE = 140
 
 def print_slow(console: Console, rows: Iterable[TraceSummary]) -> None:
     """Print the slowest traces as a table."""
-    table = _Table(console, "measured at", ("duration", "spans", "lines", "errors"), "trace and start")
+    table = Table(console, "measured at", ("duration", "spans", "lines", "errors"), "trace and start")
     for row in rows:
         label = _operation_label(row.name, f"{row.service} ({row.measure})", row.service)
         cells = (
@@ -36,7 +36,7 @@ def print_operations(console: Console, rows: Iterable[Operation]) -> None:
 
     Where times are told apart, an operation is a line of its own, and below it there is a row for each of them.
     """
-    table = _Table(console, "operation", ("count", "p50", "p95", "p99", "max", "errors"), "example at p99")
+    table = Table(console, "operation", ("count", "p50", "p95", "p99", "max", "errors"), "example at p99")
     before: tuple[str, str, str] | None = None
     for row in rows:
         side = f" ({row.kind.lower()})" if row.kind in CALLING else ""
@@ -65,7 +65,7 @@ def _figure(row: Operation, name: str) -> str:
 
 def print_dependencies(console: Console, rows: Iterable[Dependency]) -> None:
     """Print who calls whom as a table, with the longest call as an example. What is but named is printed dim."""
-    table = _Table(console, "caller -> callee", ("calls", "each", "p50", "p99", "errors"), "longest call")
+    table = Table(console, "caller -> callee", ("calls", "each", "p50", "p99", "errors"), "longest call")
     for row in rows:
         label = _end(row.caller, row.caller_operation, service_style(row.caller)).add(" -> ", "dim")
         callee_style = "dim" if row.external else service_style(row.callee)
@@ -82,18 +82,24 @@ def _end(service: str, operation: str | None, style: str) -> Line:
 
 def print_matches(console: Console, matches: Iterable[Match]) -> None:
     """Print where an id was found as a table."""
-    table = _Table(console, "found in", ("count",), "trace")
+    table = Table(console, "found in", ("count",), "trace")
     for match in matches:
         label = Line(text.escape(f"{match.field} = {match.value}"))
         table.print(label, (f"{match.count:,}",), match.trace_id)
 
 
-class _Table:
-    """Rows of a label, figures, and an id that must stay whole: beside them if there is room, else below."""
+class Table:
+    """Rows of a label, figures, and an id that must stay whole: beside them if there is room, else below.
 
-    def __init__(self, console: Console, label: str, figures: tuple[str, ...], reference: str) -> None:
+    `wide`: how much room that is, behind two blanks, on a wide terminal.
+    """
+
+    def __init__(
+        self, console: Console, label: str, figures: tuple[str, ...], reference: str, *, wide: int = _REFERENCE_WIDTH
+    ) -> None:
         self._write = writer(console)
-        self._reference_width = 0 if console.width < _WIDE else _REFERENCE_WIDTH
+        self._width = console.width
+        self._reference_width = wide if reference and console.width >= _WIDE else 0
         self._room = max(console.width - len(figures) * (_FIGURE_WIDTH + 1) - self._reference_width, _LABEL_WIDTH)
         heading = "".join(f" {name:>{_FIGURE_WIDTH}}" for name in figures)
         beside = f"  {reference}" if self._reference_width else ""
@@ -110,10 +116,10 @@ class _Table:
             line.add(f" {figure:>{_FIGURE_WIDTH}}")
         line.add(f" {figures[-1]:>{_FIGURE_WIDTH}}", "red" if failed else "")
         if self._reference_width:
-            line.add(f"  {reference}", "dim")
+            line.extend(Line(f"  {reference}", "dim").cropped(self._reference_width))
         self._write(line)
         if not self._reference_width and reference:
-            self._write(Line(f"  {reference}", "dim"))
+            self._write(Line(f"  {reference}", "dim").cropped(self._width))
 
 
 def _operation_label(name: str, described: str, service: str) -> Line:
