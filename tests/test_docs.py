@@ -61,9 +61,9 @@ def test_the_readme_names_only_commands_that_exist() -> None:
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert "/pip install -e '.[test]' && .venv/bin/pytest" in blocks("sh")[1]
+    assert "/pip install -e '.[test]' && .venv/bin/pytest -n 2" in blocks("sh")[1]
     assert "-e '.[test]' " in ci
-    assert "-m pytest " in ci
+    assert "-m pytest -n 2 " in ci
 
 
 def help_texts() -> str:
