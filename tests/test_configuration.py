@@ -157,7 +157,7 @@ def test_a_provider_that_is_there_gets_its_processors_once_and_names_the_service
     configure(store=url, console=False)
     configure(store=url, console=False)
     assert trace.get_tracer_provider() is provider
-    assert processors(provider) == ["RequestSpanProcessor", "SpanEventLogger", "SimpleSpanProcessor"]
+    assert processors(provider) == ["RequestSpanProcessor", "SpanEventLogger", "KeptSpans"]
     logging.getLogger("shop").info("placed")
     with stored(url) as store:
         assert [entry.service for entry in store.logs()] == ["theirs"]
@@ -167,7 +167,7 @@ def test_a_provider_that_is_there_gets_its_processors_once_and_names_the_service
     ("options", "expected"),
     [
         ({"spans": False}, ["RequestSpanProcessor", "SpanEventLogger"]),
-        ({"events": False}, ["RequestSpanProcessor", "SimpleSpanProcessor"]),
+        ({"events": False}, ["RequestSpanProcessor", "KeptSpans"]),
         ({"spans": False, "events": False}, []),
     ],
 )

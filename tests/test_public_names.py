@@ -13,7 +13,7 @@ import pytest
 import tracelog
 
 HEAVY = ("elasticsearch", "urllib3", "rich", "click", "structlog", "pythonjsonlogger", "opentelemetry.sdk")
-NEEDS_SDK = ("SpanEventLogger", "StoreSpanExporter")
+NEEDS_SDK = ("KeptSpans", "SpanEventLogger", "StoreSpanExporter")
 
 WITHOUT_SDK = """
 import sys

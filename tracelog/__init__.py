@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from tracelog.capture.structlog import add_trace_context
     from tracelog.configuration import configure
     from tracelog.errors import TracelogError
+    from tracelog.keep.keeping import Keep
+    from tracelog.keep.spans import KeptSpans
     from tracelog.ship.exporter import StoreSpanExporter
     from tracelog.ship.handler import StoreHandler
+    from tracelog.ship.recording_logger import make_recording_bound_logger
     from tracelog.ship.renderer import StoreRenderer
     from tracelog.ship.senders import flush, shutdown
     from tracelog.store import Store, open_store
@@ -38,6 +41,8 @@ _HOMES = {
     "CrashLineMiddleware": "tracelog.capture.middleware",
     "JsonFormatter": "tracelog.capture.json",
     "JsonRenderer": "tracelog.capture.json_renderer",
+    "Keep": "tracelog.keep.keeping",
+    "KeptSpans": "tracelog.keep.spans",
     "QueueHandler": "tracelog.capture.queues",
     "Redactor": "tracelog.capture.redact",
     "SpanEventLogger": "tracelog.capture.span_events",
@@ -52,6 +57,7 @@ _HOMES = {
     "flush": "tracelog.ship.senders",
     "install": "tracelog.capture.stdlib",
     "make_json_bound_logger": "tracelog.capture.bound_logger",
+    "make_recording_bound_logger": "tracelog.ship.recording_logger",
     "open_store": "tracelog.store",
     "shutdown": "tracelog.ship.senders",
     "uninstall": "tracelog.capture.stdlib",
@@ -63,6 +69,8 @@ __all__ = [
     "CrashLineMiddleware",
     "JsonFormatter",
     "JsonRenderer",
+    "Keep",
+    "KeptSpans",
     "QueueHandler",
     "Redactor",
     "SpanEventLogger",
@@ -78,6 +86,7 @@ __all__ = [
     "flush",
     "install",
     "make_json_bound_logger",
+    "make_recording_bound_logger",
     "open_store",
     "shutdown",
     "uninstall",

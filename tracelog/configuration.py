@@ -13,7 +13,7 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from logging.config import DictConfigurator
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
@@ -23,6 +23,7 @@ from tracelog.capture.pretty import PrettyFormatter
 from tracelog.capture.redact import Redactor
 from tracelog.capture.stdlib import install
 from tracelog.errors import ConfigurationError
+from tracelog.keep.keeping import Given, Keep, resolve_keep
 from tracelog.resource import detect_resource
 from tracelog.schema.lines import line_schema
 from tracelog.ship.handler import StoreHandler
@@ -30,8 +31,11 @@ from tracelog.store import Store
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace.sampling import Sampler
 
     from tracelog.ship.exporter import StoreSpanExporter
+
+    Exporter = Callable[[], StoreSpanExporter]
 
 Console = Literal["pretty", "json"]
 
@@ -52,6 +56,9 @@ def configure(
     events: bool = True,
     baggage: Iterable[str] | None = None,
     redact: bool | Redactor = True,
+    keep: Given | None = None,
+    sampling_rate: float | None = None,
+    trust_inbound: bool = True,
     spool: str | os.PathLike[str] | Literal[False] | None = None,
     **options: Any,
 ) -> None:
@@ -62,23 +69,29 @@ def configure(
     console JSON: `otel`, `ecs`, `datadog` or `gcp`; else `TRACELOG_SCHEMA`, else `otel`. `spans`: store the SDK's
     spans; `events`: log their events. `baggage`: keys of the active baggage that every line gets (`request.id`); else
     `TRACELOG_BAGGAGE`, separated by commas. `redact`: whether secrets are hidden before anything is stored or printed,
-    or the Redactor that hides them. `service`, `spool` and `options` are as for `StoreHandler`. Raise
-    ConfigurationError for values that cannot work, before anything is changed.
+    or the Redactor that hides them. `keep`: which traces are kept, as a `Keep`, or as the policies of one; else
+    `TRACELOG_KEEP`, a file of policies, else all. `sampling_rate`: the share of new traces whose spans are recorded at
+    all; with `trust_inbound=False` of all traces, whatever callers say of them. `service`, `spool` and `options` are as
+    for `StoreHandler`. Raise ConfigurationError for values that cannot work, before anything is changed.
     """
     chosen_level = _level(os.environ.get("TRACELOG_LEVEL", "INFO") if level is None else level)
     chosen_schema = schema or os.environ.get("TRACELOG_SCHEMA", "otel")
     line_schema(chosen_schema)
     name = service or _service_of_provider()
     options["spool"] = spool
-    handlers: list[logging.Handler] = [StoreHandler(store, service=name, redact=redact, **options)]
+    chosen_keep = resolve_keep(keep, level=chosen_level)
+    sampler = None if sampling_rate is None else _ratio_sampler(sampling_rate, trust_inbound=trust_inbound)
+    handlers: list[logging.Handler] = [StoreHandler(store, service=name, redact=redact, keep=chosen_keep, **options)]
     chosen_console = os.environ.get("TRACELOG_CONSOLE") if console is None else console
     handlers += _console_handlers(chosen_console, chosen_schema, name, redact)
     install(baggage_keys=_listed(os.environ.get("TRACELOG_BAGGAGE")) if baggage is None else baggage)
     _survive_dict_config()
-    _replace_handlers(handlers, chosen_level)
+    _replace_handlers(handlers, chosen_level if chosen_keep is None else chosen_keep.lowest)
+    _spare_others(logging.NOTSET if chosen_keep is None else chosen_keep.level)
     _configure_structlog()
-    if spans or events:
-        _configure_provider(name, store, {**options, "redact": redact}, spans=spans, events=events)
+    exporter: Exporter | None = functools.partial(_exporter, store, {**options, "redact": redact}) if spans else None
+    if spans or events or chosen_keep is not None:
+        _configure_provider(name, exporter, chosen_keep, sampler, events=events)
 
 
 def _listed(text: str | None) -> list[str] | None:
@@ -128,6 +141,26 @@ def _replace_handlers(handlers: list[logging.Handler], level: int | str) -> None
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(level)
+
+
+class _AtLevel(logging.Filter):
+    """Keeps what is only recorded from a handler that is not ours."""
+
+    level = logging.NOTSET
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= self.level
+
+
+_at_level = _AtLevel()
+
+
+def _spare_others(level: int) -> None:
+    """Let handlers of others on the root have what they had: records from the level on."""
+    _at_level.level = level
+    for handler in logging.getLogger().handlers:
+        if level and not isinstance(handler, StoreHandler):
+            handler.addFilter(_at_level)  # once: a handler knows its filters
 
 
 def _console_handlers(
@@ -181,14 +214,14 @@ _own_processors: WeakKeyDictionary[TracerProvider, dict[str, SpanProcessor]] = W
 
 
 def _configure_provider(
-    service: str | None, store: str | Store | None, options: Mapping[str, Any], *, spans: bool, events: bool
+    service: str | None, exporter: Exporter | None, keep: Keep | None, sampler: Sampler | None, *, events: bool
 ) -> None:
     """Add the processors to the SDK's provider, once; make a provider where there is none."""
     try:
         from opentelemetry.sdk.trace import TracerProvider
     except ImportError:
         return  # stamping needs the API alone; without the SDK there are no spans to store
-    provider = _provider(service)
+    provider = _provider(service, sampler)
     if not isinstance(provider, TracerProvider):
         if type(provider) not in _left_alone:
             _left_alone.add(type(provider))
@@ -203,39 +236,55 @@ def _configure_provider(
 
         own["events"] = SpanEventLogger()
         provider.add_span_processor(own["events"])
-    if spans:
-        _export_spans(provider, own, store, options)
+    if exporter is not None or keep is not None:
+        _keep_spans(provider, own, exporter() if exporter is not None else None, keep)
 
 
-def _export_spans(
-    provider: TracerProvider,
-    own: dict[str, SpanProcessor],
-    store: str | Store | None,
-    options: Mapping[str, Any],
-) -> None:
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-
+def _exporter(store: str | Store | None, options: Mapping[str, Any]) -> StoreSpanExporter:
     from tracelog.ship.exporter import StoreSpanExporter
 
-    exporter: StoreSpanExporter = StoreSpanExporter(store, **options)
+    return StoreSpanExporter(store, **options)
+
+
+def _keep_spans(
+    provider: TracerProvider, own: dict[str, SpanProcessor], exporter: StoreSpanExporter | None, keep: Keep | None
+) -> None:
+    from tracelog.keep.spans import KeptSpans
+
     processor = own.get("spans")
-    if isinstance(processor, SimpleSpanProcessor):
-        processor.span_exporter = exporter
+    if isinstance(processor, KeptSpans):
+        processor.exporter, processor.keep = exporter, keep
         return
-    own["spans"] = SimpleSpanProcessor(exporter)
+    own["spans"] = KeptSpans(exporter, keep)
     provider.add_span_processor(own["spans"])
 
 
-def _provider(service: str | None) -> Any:
+def _provider(service: str | None, sampler: Sampler | None) -> Any:
     from opentelemetry import trace
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 
     provider = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider):
-        provider = TracerProvider(resource=Resource.create({**detect_resource(service)}))
+        provider = TracerProvider(sampler, resource=Resource.create({**detect_resource(service)}))
         trace.set_tracer_provider(provider)
+    elif sampler is not None:
+        _logger.warning("sampling_rate is left out: the tracer provider was made before, with a sampler of its own")
     return provider
+
+
+def _ratio_sampler(rate: float, *, trust_inbound: bool) -> Sampler | None:
+    """Return the SDK's sampler by trace id; unless callers are trusted, their sampled flag counts for nothing."""
+    if not 0 <= rate <= 1:
+        raise ConfigurationError(f"sampling_rate is {rate!r} (expected a number from 0 to 1)")
+    try:
+        from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+    except ImportError:
+        return None
+    by_id = TraceIdRatioBased(rate)
+    if trust_inbound:
+        return ParentBased(by_id)
+    return ParentBased(by_id, remote_parent_sampled=by_id, remote_parent_not_sampled=by_id)
 
 
 def _service_of_provider() -> str | None:

@@ -364,7 +364,6 @@ def test_what_the_spool_gave_up_is_told_once() -> None:
     pipeline = make_pipeline(memory=0)
     pipeline.put(ONE)
     pipeline.put(TWO)
-    assert list(pipeline.losses()) == [
-        Loss(2, "the spool was full", *(Bulk.of([one], Destination()).body for one in (ONE, TWO)))
-    ]
+    first, last = (Bulk.of([one], Destination()).body for one in (ONE, TWO))
+    assert list(pipeline.losses()) == [Loss(2, "the spool was full", first, last)]
     assert (list(pipeline.losses()), pipeline.stats) == ([], books(2, lost_quota=2))

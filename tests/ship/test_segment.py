@@ -413,7 +413,7 @@ def test_releasing_leaves_the_file_as_it_is(kind: FileKind, tmp_path: Path) -> N
     assert (segment.path.stat().st_size, left(segment.path)) == (buffer_size(SIZE), [0])
 
 
-@pytest.mark.parametrize("about", [b'{"pid":1}', b"{}", b"x" * (START - 20)])
+@pytest.mark.parametrize("about", [b'{"pid":1}', b"{}", b"x" * (START - 28)])
 def test_a_segment_says_whose_it_is(kind: FileKind, tmp_path: Path, about: bytes) -> None:
     segment = kind.create(tmp_path / "0.seg", SIZE, about)
     segment.release()

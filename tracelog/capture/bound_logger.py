@@ -68,7 +68,7 @@ class _Fused:
             return self._unfused._proxy_to_logger(self, method_name, event, **event_kw)  # noqa: SLF001 - made for subclasses
         said = {**self._context, **event_kw}
         if len(self._processors) > 1:
-            _merge(said)
+            merge_variables(said)
         said.pop("event", None)
         return getattr(self._logger, method_name)(renderer.render(self._logger, method_name, event, said))
 
@@ -86,7 +86,7 @@ def _renderer_of(processors: Any) -> JsonRenderer | None:
     return None
 
 
-def _merge(said: dict[str, Any]) -> None:
+def merge_variables(said: dict[str, Any]) -> None:
     """Do what `merge_contextvars` does, but look at structlog's own variables alone, not at all that there are."""
     if _variables is None:
         merge_contextvars(None, "", said)

@@ -16,6 +16,7 @@ nothing is instrumented, the caller's `traceparent` stands for the server span.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
@@ -30,6 +31,9 @@ AFTER_END = "tracelog.after_end"
 
 in_use = False
 """Whether there is a `CrashLineMiddleware`: while there is none, a record without an exception need not ask."""
+
+request_ended: Callable[[Stamp, bool], None] | None = None
+"""Told of the ids of each request that is over, and whether it failed (see `keep`)."""
 
 _CARRIED = "__tracelog_stamp__"
 _LONGEST_CHAIN = 8
@@ -72,8 +76,11 @@ class Request:
         if self.token is not None:
             contexts.detach(self.token)
             self.token = None
-        if error is not None and self.found is not None:
-            remember_exception(error, self.found)
+        if self.found is not None:
+            if error is not None:
+                remember_exception(error, self.found)
+            if request_ended is not None:
+                request_ended(self.found, error is not None)
 
 
 current_request: ContextVar[Request | None] = ContextVar("tracelog_request", default=None)

@@ -23,18 +23,23 @@ class QueueHandler(logging.handlers.QueueHandler):
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """Return a copy that can be pickled, whatever the arguments and extras were."""
-        stamp = stamp_of(record)
-        prepared = copy.copy(record)
-        if not isinstance(record.msg, dict):
-            body, attributes, _ = read_said(record, stamp)
-            prepared.msg, prepared.args = body, None
-            prepared.message = body
-            prepared.__dict__.update(attributes)
-        else:
-            prepared.msg, prepared.args = clean(record.msg), None
-        prepared.exc_info = None
-        exception = from_exc_info(record.exc_info)
-        if exception is not None:
-            prepared.__dict__[EXCEPTION] = exception
-            prepared.exc_text = (exception.stacktrace or "").rstrip("\n")
-        return prepared
+        return prepared(record)
+
+
+def prepared(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a copy, stamped, that says later and elsewhere what the record says here and now."""
+    stamp = stamp_of(record)
+    copied = copy.copy(record)
+    if not isinstance(record.msg, dict):
+        body, attributes, _ = read_said(record, stamp)
+        copied.msg, copied.args = body, None
+        copied.message = body
+        copied.__dict__.update(attributes)
+    else:
+        copied.msg, copied.args = clean(record.msg), None
+    copied.exc_info = None
+    exception = from_exc_info(record.exc_info)
+    if exception is not None:
+        copied.__dict__[EXCEPTION] = exception
+        copied.exc_text = (exception.stacktrace or "").rstrip("\n")
+    return copied

@@ -31,6 +31,9 @@ _attribute_keys: set[Any] = set()
 """Keys that are known to be a caller's, so that each is judged once."""
 _MOST_KEYS = 4096
 _KNOWN = len(_STOCK)
+PLAIN = frozenset((str, int, float, bool, type(None)))
+"""Types whose values never change."""
+_OWN = frozenset((STAMP, BAGGAGE))
 _StockRecord = logging.LogRecord
 _SMALLEST = -LARGEST
 _JUST_NOW = 1_000_000
@@ -121,6 +124,23 @@ def read_said(record: logging.LogRecord, stamp: Stamp | None) -> Said:
     ):
         attributes = _complete(attributes, record, stamp)
     return body, attributes, exception
+
+
+def is_plain(record: logging.LogRecord) -> bool:
+    """Say whether a record will still say the same when it is read later: nothing in it can change meanwhile."""
+    held = record.__dict__
+    if type(held["msg"]) is not str or held["exc_info"] or type(record) is not _StockRecord:
+        return False
+    args = held["args"]
+    if args:
+        if type(args) is not tuple:
+            return False
+        for arg in args:
+            if type(arg) not in PLAIN:
+                return False
+    if len(held) == _KNOWN + (STAMP in held) + (BAGGAGE in held):
+        return True
+    return PLAIN.issuperset([type(held[key]) for key in [*held][_KNOWN:] if key not in _OWN])
 
 
 def severity_number(levelno: int | None) -> int | None:

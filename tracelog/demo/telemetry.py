@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import tracelog
 
@@ -64,7 +63,7 @@ def start_tracing(service: str) -> None:
     provider = TracerProvider(resource=Resource.create(resource))
     provider.add_span_processor(OrderIdOnSpans())
     provider.add_span_processor(tracelog.SpanEventLogger())
-    provider.add_span_processor(SimpleSpanProcessor(tracelog.StoreSpanExporter()))
+    provider.add_span_processor(tracelog.KeptSpans(tracelog.StoreSpanExporter()))
     trace.set_tracer_provider(provider)
 
 

@@ -166,5 +166,5 @@ def _exports_to_store(held: object, depth: int) -> bool:
         return True
     if isinstance(held, (list, tuple)):
         return any(_exports_to_store(each, depth - 1) for each in held)
-    ours = type(held).__module__.startswith("opentelemetry.sdk.")
+    ours = type(held).__module__.startswith(("opentelemetry.sdk.", "tracelog.keep."))
     return ours and any(_exports_to_store(each, depth - 1) for each in getattr(held, "__dict__", {}).values())

@@ -85,6 +85,8 @@ class AdoptedSpool(Drain):
         super().__init__(self._found)
         self.adopted = self.waiting + self.damaged
         """How many records it had, as far as that can be told."""
+        self.undecided = sum(segment.undecided for segment in self._found)
+        """How many undecided traces went with the process."""
 
     @property
     def waiting(self) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from tracelog.capture.redact import Redactor
 from tracelog.capture.values import scrub
+from tracelog.keep.keeping import Keep
 from tracelog.model import LEVELS, LogEntry
 from tracelog.schema.otel import Destination, Document, encode_log
 from tracelog.ship.pipeline import Pipeline
@@ -21,18 +23,35 @@ def encode_entry(entry: LogEntry, destination: Destination) -> Document:
         return encode_log(scrub(entry), destination)
 
 
-def emit(pipeline: Pipeline, read: Callable[[], LogEntry], redactor: Redactor | None = None) -> LogEntry | None:
-    """Read an entry, hide its secrets, encode it and put it on its way.
+def emit(
+    pipeline: Pipeline, read: Callable[[], LogEntry], redactor: Redactor | None = None, keep: Keep | None = None
+) -> LogEntry | None:
+    """Read an entry, hide its secrets, encode it and put it on its way, if and when `keep` lets it.
 
-    Return what was put; None, counted, where that is impossible.
+    Return what was read; None, counted, where that is impossible.
     """
     try:
         entry = read()
         if redactor is not None:
             entry = redactor(entry)
-        document = encode_entry(entry, pipeline.destination)
-        pipeline.put(document, weight=(entry.severity_number or 0) >= _WARNING)
+        if keep is None:
+            _put(pipeline, entry)
+        else:
+            keep.put_entry(entry, partial(_put_counted, pipeline))
     except Exception:  # noqa: BLE001 - a log call never raises into the application
         pipeline.unencodable += 1
         return None
     return entry
+
+
+def _put(pipeline: Pipeline, entry: LogEntry) -> None:
+    document = encode_entry(entry, pipeline.destination)
+    pipeline.put(document, weight=(entry.severity_number or 0) >= _WARNING)
+
+
+def _put_counted(pipeline: Pipeline, entry: LogEntry) -> None:
+    """Do the same where nobody is there to catch what is raised."""
+    try:
+        _put(pipeline, entry)
+    except Exception:  # noqa: BLE001 - what is let go of later never raises into the application either
+        pipeline.unencodable += 1

@@ -12,26 +12,25 @@ from tracelog.model import LEVELS, LogEntry
 from tracelog.resource import detect_resource
 from tracelog.schema import times
 from tracelog.schema.otel import LOGS, Destination, Document, decode_log, decode_span, encode_log
+from tracelog.ship.spool import Loss
 from tracelog.store.bulk import decode_record
 
 EVENT = "tracelog.gap"
 LOST, UNTIL = "tracelog.lost", "tracelog.lost.until"
 
 
-def gap_document(
-    lost: int, reason: str, destination: Destination, first: bytes | None = None, last: bytes | None = None
-) -> Document:
+def gap_document(loss: Loss, destination: Destination) -> Document:
     """Return a WARNING that says how many records are missing, at the time of the first, and why."""
-    found, until = (record and origin_of(record) for record in (first, last))
+    found, until = (record and origin_of(record) for record in (loss.first, loss.last))
     start, resource = found or (time.time_ns(), detect_resource())
-    attributes: dict[str, object] = {LOST: lost}
+    attributes: dict[str, object] = {LOST: loss.records}
     if until is not None:
         attributes[UNTIL] = times.format_iso(until[0])
     entry = LogEntry(
         id="",
         time=start,
         observed_time=time.time_ns(),
-        body=f"{lost:,} documents are missing here: {reason}",
+        body=f"{loss.records:,} {loss.what} are missing here: {loss.reason}",
         severity_number=LEVELS["WARNING"],
         severity_text="WARNING",
         logger="tracelog.spool",

@@ -11,12 +11,13 @@ from types import MappingProxyType
 from typing import Any
 
 from tracelog.capture.redact import Redactor, make_redactor
+from tracelog.keep.keeping import Given, close_all, resolve_keep
 from tracelog.resource import detect_resource
 from tracelog.schema.otel import Destination
 from tracelog.ship.log_text import LogText
 from tracelog.ship.pipeline import Stats
 from tracelog.ship.sender import EXIT_TIMEOUT
-from tracelog.ship.senders import sender_for
+from tracelog.ship.senders import end_first, sender_for
 from tracelog.ship.sending import is_sending
 from tracelog.store import Store
 
@@ -25,7 +26,8 @@ class StoreHandler(logging.Handler):
     """Store log records. Constructing it opens no connection; emitting never blocks and never raises.
 
     `store`: a URL, a ready Store, or None for `TRACELOG_STORE`; `service`: `service.name`, else from `OTEL_*`.
-    `redact`: whether secrets are hidden before anything is kept, or the Redactor that hides them. `options`: `spool`,
+    `redact`: whether secrets are hidden before anything is kept, or the Redactor that hides them. `keep`: which traces
+    are kept, as a `Keep` or its policies; else `TRACELOG_KEEP`, a file of policies, else all. `options`: `spool`,
     the folder in which what is not yet stored is kept (else `TRACELOG_SPOOL`, else the user's own; False for memory),
     and those of Elasticsearch: `dataset`, `namespace`, `api_key`, `ca_certs`, `ssl_fingerprint`, `compress`.
     """
@@ -39,28 +41,44 @@ class StoreHandler(logging.Handler):
         service: str | None = None,
         level: int | str = logging.NOTSET,
         redact: bool | Redactor = True,
+        keep: Given | None = None,
         **options: Any,
     ) -> None:
         super().__init__(level)
+        self._put_now = self._put
         self._sender = sender_for(store, **options)
+        self._keep = resolve_keep(keep)
+        if self._keep is not None:
+            self._keep.tell(self._sender.pipeline.spool.note_undecided)
+            end_first(close_all)
         resource = MappingProxyType(detect_resource(service))  # which lets it be encoded once
         self._text = LogText(self._sender.pipeline.destination, resource, make_redactor(redact))
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Emit a record that the filters let pass, without the lock that other handlers need: the spool has its own."""
-        found: Any = self.filter(record)  # which may be another record, from Python 3.12 on
+        found: Any = self.filter(record) if self.filters else True  # which may be another record, from Python 3.12 on
         if found:
             self.emit(record if found is True else found)
         return bool(found)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Encode a record and put it on its way."""
+        """Encode a record and put it on its way, if it is kept and its trace is not yet to be decided."""
+        keep = self._keep
+        if keep is None:
+            self._put(record)
+            return
+        try:
+            keep.put(record, self._put_now)
+        except Exception:  # noqa: BLE001 - a log call never raises into the application
+            self._sender.pipeline.unencodable += 1
+
+    def _put(self, record: logging.LogRecord) -> None:
         if is_sending():
             return
         pipeline = self._sender.pipeline
         try:
             pipeline.put_body(self._text.document(record), record.levelno >= logging.WARNING)
-        except Exception:  # noqa: BLE001 - a log call never raises into the application
+        except Exception:  # noqa: BLE001 - as above; and of what is let go of at once, each stands for itself
             pipeline.unencodable += 1
 
     def flush(self, timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> None:

@@ -203,6 +203,9 @@ class Pipeline:
                         return
                     self._adopted.append(adopted)
                     self._adopted_count += adopted.adopted
+                    if adopted.undecided:
+                        reason = f"{adopted.folder.path.name} ended before they were decided"
+                        self.spool.losses.append(Loss(adopted.undecided, reason, what="undecided traces"))
                     self._let_go_of_empty()
 
     def losses(self) -> Iterator[Loss]:

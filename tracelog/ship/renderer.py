@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import MutableMapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
+from tracelog.capture.context import Stamp, current_stamp
 from tracelog.capture.line_text import encode_line
+from tracelog.capture.record import PLAIN, severity_number
 from tracelog.capture.redact import Redactor, make_redactor
+from tracelog.capture.stdlib import ID_NAMES
 from tracelog.capture.structlog import read_event
+from tracelog.capture.values import clean_attributes
+from tracelog.keep.keeping import Given, close_all, resolve_keep
 from tracelog.model import LogEntry
 from tracelog.resource import detect_resource
 from tracelog.schema.lines import line_schema
 from tracelog.ship.emit import emit
-from tracelog.ship.senders import sender_for
+from tracelog.ship.senders import end_first, sender_for
 from tracelog.ship.sending import is_sending
 from tracelog.store import Store
+
+_SIZE = 800
+"""About how many bytes a recorded event takes."""
 
 
 class StoreRenderer:
     """Encode an event once, store it, and return it as a line of JSON in a `schema` (`otel` or `ecs`).
 
-    Ids are those that `add_trace_context` put there, else those of the active span. `store`, `service` and
-    `options` are as for `StoreHandler`.
+    Ids are those that `add_trace_context` put there, else those of the active span. `store`, `service`,
+    `keep` and `options` are as for `StoreHandler`.
     """
 
     def __init__(
@@ -32,9 +42,14 @@ class StoreRenderer:
         service: str | None = None,
         schema: str = "otel",
         redact: bool | Redactor = True,
+        keep: Given | None = None,
         **options: Any,
     ) -> None:
         self._sender = sender_for(store, **options)
+        self._keep = resolve_keep(keep)
+        if self._keep is not None:
+            self._keep.tell(self._sender.pipeline.spool.note_undecided)
+            end_first(close_all)
         self._resource = MappingProxyType(detect_resource(service))  # which lets it be encoded once
         self._line = line_schema(schema).line
         self._redactor = make_redactor(redact)
@@ -45,5 +60,25 @@ class StoreRenderer:
         def read() -> LogEntry:
             return read_event(logger, method_name, event_dict, self._resource)
 
-        entry = None if is_sending() else emit(self._sender.pipeline, read, self._redactor)
+        entry = None if is_sending() else emit(self._sender.pipeline, read, self._redactor, self._keep)
         return encode_line(dict(event_dict) if entry is None else self._line(entry))
+
+    def record(self, method_name: str, level: int, event: Any, args: tuple[Any, ...], said: dict[str, Any]) -> None:
+        """Record an event that is not logged, for as long as its trace is undecided. Never raises."""
+        keep, stamp = self._keep, current_stamp()
+        if keep is None or keep.recorder is None or stamp is None or level < keep.lowest:
+            return
+        with suppress(Exception):  # what is not logged may well be lost
+            if args:
+                event = event % args
+            if not PLAIN.issuperset(map(type, said.values())):
+                said = clean_attributes(said)
+            recorded, severity = (stamp, time.time_ns(), method_name, event, said), severity_number(level) or 0
+            if keep.recorder.line(stamp.trace_id, severity, recorded, self._put_recorded, _SIZE, logged=False):
+                self._put_recorded(recorded)
+
+    def _put_recorded(self, recorded: tuple[Stamp, int, str, Any, dict[str, Any]]) -> None:
+        stamp, moment, method_name, event, said = recorded
+        ids = dict(zip(ID_NAMES, stamp.texts, strict=True))
+        held = {**said, "event": event, "level": method_name, "timestamp": moment, **ids}
+        emit(self._sender.pipeline, lambda: read_event(None, method_name, held, self._resource), self._redactor)

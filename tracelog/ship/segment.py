@@ -65,6 +65,8 @@ class MemorySegment:
         self.is_deleted = False
         """Whether somebody has deleted its file."""
         self._is_settled = bytearray(slots)
+        self.undecided = 0
+        """How many traces its process held undecided when it was last heard of."""
 
     @classmethod
     def of_size(cls, size: int) -> MemorySegment:
@@ -79,6 +81,9 @@ class MemorySegment:
     def begin(self, first: int) -> None:
         """Note the number of the first record."""
         self.first = first
+
+    def note_undecided(self, traces: int) -> None:
+        """Note how many traces the process holds undecided: so many are lost with it."""
 
     def has_room(self, length: int) -> bool:
         """Say whether a record of so many bytes can be appended."""

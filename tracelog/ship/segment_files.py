@@ -1,7 +1,8 @@
 """Segments whose records outlive the process: files, mapped to memory or written by hand.
 
-The first page holds a magic, the number of the first record, and JSON that says whose the file is. How many slots there
-are is said by its name; nothing but slots and records is needed to send them.
+The first page holds a magic, the number of the first record, and JSON that says whose the file is; at its end, how many
+traces the process held undecided. How many slots there are is said by the file's name; nothing but slots and records is
+needed to send them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from tracelog.ship.segment import START, MemorySegment, Taken, buffer_size, slot
 SUFFIX = ".seg"
 _HEAD = struct.Struct("<8sQI")
 _MAGIC = b"tracelg2"
+_UNDECIDED = struct.Struct("<Q")
+_UNDECIDED_AT = START - _UNDECIDED.size
 _PAGE = 4096
 _PAGES_TOUCHED = 16
 
@@ -38,6 +41,11 @@ class FileSegment(MemorySegment):
         """Note the number of the first record."""
         super().begin(first)
         _HEAD.pack_into(self.buffer, 0, _MAGIC, first, _HEAD.unpack_from(self.buffer)[2])
+
+    def note_undecided(self, traces: int) -> None:
+        """Note how many traces the process holds undecided: so many are lost with it."""
+        if self.buffer:
+            _UNDECIDED.pack_into(self.buffer, _UNDECIDED_AT, traces)
 
     @property
     def is_there(self) -> bool:
@@ -122,6 +130,7 @@ class WrittenSegment(FileSegment):
         whole = held[: len(held) // SLOT_SIZE * SLOT_SIZE]
         segment = cls(path, slots, b"")
         segment.first = _HEAD.unpack_from(head)[1] if len(head) >= _HEAD.size else 0
+        segment.undecided = _UNDECIDED.unpack_from(head, _UNDECIDED_AT)[0] if len(head) == START else 0
         segment.size, segment.is_full = size, True
         segment.position = segment._written = (records.used_slots(whole), size)
         segment._is_settled = records.settled_slots(whole)
@@ -146,7 +155,8 @@ class WrittenSegment(FileSegment):
         with _opened(self.path) as descriptor:
             if buffer and count > written:
                 slots_start, slots_end = START + written * SLOT_SIZE, START + count * SLOT_SIZE
-                for first, last in ((0, _HEAD.size), (start, end), (slots_start, slots_end)):
+                head = ((0, _HEAD.size), (_UNDECIDED_AT, START))
+                for first, last in (*head, (start, end), (slots_start, slots_end)):
                     _write_all(descriptor, buffer[first:last], first)
                 self._written = position
             if durably:
@@ -211,7 +221,7 @@ def _opened(path: Path, flags: int = 0) -> Iterator[int]:
 
 
 def _first_page(first: int, about: bytes) -> bytes:
-    held = about if len(about) <= START - _HEAD.size else b"{}"
+    held = about if len(about) <= _UNDECIDED_AT - _HEAD.size else b"{}"
     return (_HEAD.pack(_MAGIC, first, len(held)) + held).ljust(START, b"\0")
 
 

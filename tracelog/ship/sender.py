@@ -220,7 +220,7 @@ class Sender:
         self._is_telling = True
         for loss in tuple(self.pipeline.losses()):  # as of now: where nothing fits, the record itself is the next loss
             destination = self.pipeline.destination
-            self.pipeline.put(gap_document(loss.records, loss.reason, destination, loss.first, loss.last), weight=1)
+            self.pipeline.put(gap_document(loss, destination), weight=1)
             if time.monotonic() >= self._next_report:
                 self._next_report = time.monotonic() + COMPLAINT_INTERVAL
                 self._say(f"{self.stats.lost} documents for {self.url} are lost so far: {loss.reason}")

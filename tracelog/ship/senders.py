@@ -20,6 +20,7 @@ from tracelog.store import Store, open_store, public_url, resolve_destination, r
 
 _senders: dict[Hashable, Sender] = {}
 _registry = threading.Lock()
+_firsts: dict[Callable[[], object], None] = {}
 
 
 def sender_for(
@@ -75,9 +76,16 @@ def flush(timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> bool:
     return all(flushed)
 
 
+def end_first(work: Callable[[], object]) -> None:
+    """Have something done, once, before `shutdown` closes the senders: what it puts in is sent too."""
+    _firsts[work] = None
+
+
 def shutdown(timeout: float = EXIT_TIMEOUT) -> None:
     """Send what waits, for at most `timeout` seconds in all, and close. Runs by itself when the interpreter exits."""
     deadline = time.monotonic() + timeout
+    for work in [*_firsts]:
+        work()
     with _registry:
         senders = list(_senders.values())
         _senders.clear()

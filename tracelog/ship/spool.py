@@ -31,12 +31,13 @@ _FULL = "the spool was full"
 
 
 class Loss(NamedTuple):
-    """Records that were given up: how many, why, and the first and the last of them."""
+    """Records that were given up: how many, why, and the first and the last of them; `what` they are, in words."""
 
     records: int
     reason: str
     first: bytes | None = None
     last: bytes | None = None
+    what: str = "documents"
 
 
 class Books(NamedTuple):
@@ -90,6 +91,7 @@ class Spool(Drain):
         self._is_appending = False
         self._deferred: deque[tuple[bytes, int, bytes | None]] = deque()
         self._current: MemorySegment | None = None
+        self._undecided = 0
         self._emitted = 0
         """How many were emitted when there was no current segment."""
         self._ready = deque()
@@ -149,6 +151,7 @@ class Spool(Drain):
         segment = self._next(need)
         if segment is not None:
             segment.begin(self._emitted)
+            segment.note_undecided(self._undecided)
             self._size = min(segment.room * _GROWTH, LARGEST)
             self._segments.append(segment)
             self._ahead_from = self._alarm = segment.position[1] + segment.room // _GROWTH
@@ -157,6 +160,8 @@ class Spool(Drain):
 
     def _end_current(self) -> None:
         """Append no more to the current segment, nor to one that an exception kept from becoming it."""
+        if self._current is not None:
+            self._current.note_undecided(0)
         self._emitted, self._current = self.emitted, None
         for segment in tuple(self._segments):
             segment.is_full = True
@@ -177,6 +182,24 @@ class Spool(Drain):
             if segment.is_there:
                 return segment
         return None
+
+    def note_undecided(self, traces: int) -> None:
+        """Note where it outlives the process how many traces are held undecided.
+
+        What appends is not waited for: it may be what waits for the caller. Then it is noted with the next change.
+        """
+        self._undecided = traces
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._is_appending:
+                return
+            if self._current is None and traces and self.folder is not None and not self._emitted:
+                self._rotate(0)
+            if self._current is not None:
+                self._current.note_undecided(traces)
+        finally:
+            self._lock.release()
 
     def prepare(self) -> None:
         """Have segments ready for what is to come, and say what went wrong. For the keeper, who is never waited for."""

@@ -1,0 +1,189 @@
+"""What is kept of the traces that this process takes part in: `Keep`, which handlers and span processors go through.
+
+    tracelog.configure(service="orders", keep="policies.yaml")
+
+It knows records and what a trace's sampled flag says; what is held back, decided and let go of is the recorder's
+affair. A line that is on no span belongs to no trace, and goes on if it is logged at all.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+from weakref import WeakSet
+
+from msgspec.structs import replace
+
+from tracelog.capture import crash_lines
+from tracelog.capture.context import Stamp
+from tracelog.capture.queues import prepared
+from tracelog.capture.record import is_plain, severity_number
+from tracelog.capture.stdlib import STAMP, stamp_of
+from tracelog.errors import ConfigurationError
+from tracelog.keep.policy_files import load_policies
+from tracelog.keep.recorder import AT_ONCE, Limits, Recorder
+from tracelog.model import LogEntry
+
+UNDECIDED = "tracelog.undecided"
+"""The attribute, true, of a line that did not wait until its trace was decided: it may be all that is kept of it."""
+UNSAMPLED = "tracelog.unsampled"
+"""The attribute, true, of a line that is kept although its trace is not sampled: no spans are to be looked for."""
+_SAMPLED = 1
+_DROP_BELOW = "drop_below:"
+_RECORD_SIZE = 600
+"""About how many bytes a record takes, beside its text."""
+
+_made: WeakSet[Keep] = WeakSet()
+
+
+class Keep:
+    """Which traces are kept, and the flight recorder of those that are not decided.
+
+    `policies`: a YAML or TOML file, or a list, as `tracelog policies test` takes; without any, all traces are kept.
+    `level`: from which on lines are logged; those below it, down to `record`, are kept only where the trace failed, was
+    slow or logged an error. `unsampled`: `stamp` takes lines of traces that are not sampled as all others, with
+    `drop_below: WARNING` those below that level are not logged. `limits`: how much is held. Raise ConfigurationError.
+    """
+
+    def __init__(
+        self,
+        policies: str | os.PathLike[str] | Sequence[Any] = (),
+        *,
+        level: int | str = "INFO",
+        record: int | str = "DEBUG",
+        unsampled: str = "stamp",
+        limits: Limits | None = None,
+    ) -> None:
+        self.level = _number(level)
+        self.lowest = min(_number(record), self.level) if policies else self.level
+        """The level from which on records are wanted, to be logged or only recorded; both as stdlib numbers them."""
+        self._lowest = severity_number(self.level) or 0
+        self._lowest_if_unsampled = max(severity_number(_unsampled(unsampled)) or 0, self._lowest)
+        self.recorder = Recorder(load_policies(policies), limits=limits) if policies else None
+        _made.add(self)
+        crash_lines.request_ended = _decide_request
+
+    def put(self, record: logging.LogRecord, sink: Callable[[logging.LogRecord], None]) -> None:
+        """Give a record to `sink`: now, or later, as it was now, or never."""
+        held = record.__dict__
+        stamp: Stamp | None = held[STAMP] if STAMP in held else stamp_of(record)
+        severity = _SEVERITIES.get(record.levelno) or severity_number(record.levelno) or 0
+        if stamp is None:
+            if severity >= self._lowest:
+                sink(record)
+            return
+        logged = severity >= (self._lowest if stamp.flags & _SAMPLED else self._lowest_if_unsampled)
+        if self.recorder is not None:
+            if not is_plain(record):
+                record = prepared(record)
+            size = _RECORD_SIZE + len(record.msg)
+            logged = self.recorder.line(stamp.trace_id, severity, record, sink, size, logged=logged)
+        if logged:
+            mark = self._mark(stamp.trace_id, severity, stamp.flags)
+            sink(record if mark is None else _marked(record, mark))
+
+    def put_entry(self, entry: LogEntry, sink: Callable[[LogEntry], None]) -> None:
+        """Do the same with what is read of a record already."""
+        severity, flags = entry.severity_number or 0, _SAMPLED if entry.trace_flags is None else entry.trace_flags
+        if entry.trace_id is None:
+            if severity >= self._lowest:
+                sink(entry)
+            return
+        trace_id = int(entry.trace_id, 16)
+        logged = severity >= (self._lowest if flags & _SAMPLED else self._lowest_if_unsampled)
+        if self.recorder is not None:
+            logged = self.recorder.line(trace_id, severity, entry, sink, _RECORD_SIZE, logged=logged)
+        if logged:
+            mark = self._mark(trace_id, severity, flags)
+            sink(entry if mark is None else replace(entry, attributes={**entry.attributes, mark: True}))
+
+    def _mark(self, trace_id: int, severity: int, flags: int) -> str | None:
+        """Return what a line that goes on now has to say of its trace."""
+        if self.recorder is None:
+            return None if flags & _SAMPLED else UNSAMPLED
+        return UNDECIDED if severity >= AT_ONCE and trace_id in self.recorder else None
+
+    def tell(self, watch: Callable[[int], None]) -> None:
+        """Have somebody told how many traces are undecided, whenever that changes."""
+        if self.recorder is not None and watch not in self.recorder.watchers:
+            self.recorder.watchers.append(watch)
+
+    def close(self) -> None:
+        """Decide what is undecided, with what is known of it."""
+        if self.recorder is not None:
+            self.recorder.close()
+
+    def stats(self) -> dict[str, int]:
+        """Return what became of traces, and of lines that were held: counts by words, and how many are `undecided`."""
+        return {} if self.recorder is None else {**self.recorder.counts, "undecided": len(self.recorder)}
+
+
+Given = Keep | str | os.PathLike[str] | Sequence[Any]
+"""What may be given for a `Keep`: one, or its policies."""
+_by_file: dict[str, Keep] = {}
+
+
+def resolve_keep(keep: Given | None = None, *, level: int | str = "INFO") -> Keep | None:
+    """Return what is given, else that of the file that `TRACELOG_KEEP` names, else None.
+
+    A file has one Keep in a process: lines and spans that go through it are decided together.
+    """
+    given = os.environ.get("TRACELOG_KEEP") or None if keep is None else keep
+    if given is None or isinstance(given, Keep):
+        return given
+    if not isinstance(given, str | os.PathLike):
+        return Keep(given, level=level)
+    path = os.path.abspath(given)  # noqa: PTH100 - a PathLike of bytes has no Path
+    if path not in _by_file:
+        _by_file[path] = Keep(path, level=level)
+    return _by_file[path]
+
+
+def _decide_request(stamp: Stamp, failed: bool) -> None:  # noqa: FBT001 - a callback's
+    for keep in [*_made]:
+        if keep.recorder is not None:
+            keep.recorder.request_over(stamp.trace_id, failed=failed)
+
+
+def close_all() -> None:
+    """Decide what is undecided anywhere in this process, before it ends."""
+    for keep in [*_made]:
+        keep.close()
+
+
+def _begin_in_child() -> None:
+    for keep in [*_made]:
+        if keep.recorder is not None:
+            keep.recorder.begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)
+
+_SEVERITIES = {level: severity_number(level) for level in range(10, 60, 10)}
+
+
+def _marked(record: logging.LogRecord, mark: str) -> logging.LogRecord:
+    """Return the record with an attribute more, which other handlers do not see."""
+    marked = copy.copy(record)
+    marked.__dict__[mark] = True
+    return marked
+
+
+def _number(level: int | str) -> int:
+    number = logging.getLevelName(level.upper()) if isinstance(level, str) else level
+    if not isinstance(number, int):
+        raise ConfigurationError(f"unknown level {level!r} (expected for example INFO)")
+    return number
+
+
+def _unsampled(rule: str) -> int:
+    """Return the level below which lines of unsampled traces are not logged."""
+    if rule == "stamp":
+        return 0
+    if rule.startswith(_DROP_BELOW):
+        return _number(rule.removeprefix(_DROP_BELOW).strip())
+    raise ConfigurationError(f"unsampled is {rule!r} (expected 'stamp' or for example 'drop_below: WARNING')")
