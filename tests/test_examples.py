@@ -15,6 +15,7 @@ EXAMPLES = ROOT / "examples"
 
 SAID = {
     "dict_config": ["POST /shipments -> carrier is late"],
+    "flight_recorder": ["DEBUG asking the bank about card 4013", "INFO the bank has answered", "spans stored: 1"],
     "loguru_patcher": ['WARNING parcel is damaged "A-1234"'],
     "pytest_fixture": [
         "  span 'POST /checkout'",
