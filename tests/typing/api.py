@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import tracelog
+from tracelog.keep.policies import Latency
 
 
 def configure_everything() -> None:
@@ -51,6 +52,18 @@ def store_spans(provider: TracerProvider) -> bool:
     provider.add_span_processor(tracelog.SpanEventLogger())
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     return exporter.force_flush(1000)
+
+
+def keep_what_matters(provider: TracerProvider) -> dict[str, int]:
+    tracelog.configure(keep="policies.yaml", sampling_rate=0.1, trust_inbound=False)
+    tracelog.configure(keep=[Latency("slow", threshold_ms=1000), lambda evidence: evidence.failed])
+    keep = tracelog.Keep("policies.toml", level="INFO", record="DEBUG", unsampled="drop_below: WARNING")
+    provider.add_span_processor(tracelog.KeptSpans(tracelog.StoreSpanExporter(), keep))
+    logging.getLogger().addHandler(tracelog.StoreHandler(keep=keep))
+    structlog.configure(
+        processors=[tracelog.StoreRenderer(keep=keep)], wrapper_class=tracelog.make_recording_bound_logger("INFO")
+    )
+    return keep.stats()
 
 
 def read(any_id: str) -> Iterator[str]:
