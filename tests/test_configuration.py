@@ -206,6 +206,8 @@ def test_structlog_is_left_alone_where_somebody_has_configured_it(url: str) -> N
         ({"schema": "xml"}, "unknown schema 'xml'"),
         ({"console": "green"}, "unknown console 'green'"),
         ({"store": "redis://x"}, "cannot open the store 'redis://x'"),
+        ({"sampling_rate": 2}, "sampling_rate is 2"),
+        ({"keep": [{"name": "rest", "type": "probabilistic"}]}, "sampling_percentage is missing"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_changed(options: dict[str, Any], message: str) -> None:
@@ -218,6 +220,61 @@ def test_what_cannot_work_is_refused_before_anything_is_changed(options: dict[st
         configure("orders", **options)
     assert state() == before
     assert not structlog.is_configured()
+
+
+ERRORS = [{"name": "errors", "type": "status_code", "status_code": "ERROR"}]
+
+
+def test_with_policies_a_failed_trace_is_stored_whole_and_others_have_what_they_had(url: str) -> None:
+    others, log = RecordList(), logging.getLogger("shop")
+    logging.getLogger().addHandler(others)
+    configure("orders", url, console=False, keep=ERRORS)
+    for name, status in (("well", trace.StatusCode.OK), ("badly", trace.StatusCode.ERROR)):
+        with trace.get_tracer("shop").start_as_current_span(name) as span:
+            log.debug("%s asked", name)
+            log.info("%s done", name)
+            span.set_status(status)
+    with stored(url) as store:
+        assert [entry.message for entry in store.logs()] == ["badly asked", "badly done"]
+        assert [span.name for span in store.spans()] == ["badly"]
+    assert [record.getMessage() for record in others.records if record.name == "shop"] == ["well done", "badly done"]
+    configure("orders", url, console=False)
+    assert logging.getLogger().level == logging.INFO
+    log.info("kept again")
+    with stored(url) as store:
+        assert "kept again" in [entry.message for entry in store.logs()]
+
+
+def test_policies_may_come_from_the_environment(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "policies.yaml").write_text(json.dumps(ERRORS))
+    monkeypatch.setenv("TRACELOG_KEEP", str(tmp_path / "policies.yaml"))
+    configure("orders", url, console=False)
+    (handler,) = [handler for handler in own_handlers() if isinstance(handler, StoreHandler)]
+    assert handler._keep is not None
+    assert [policy.name for policy in handler._keep.recorder._policies] == ["errors"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("trusting", "caller_says", "recorded"), [(True, 1, True), (True, 0, False), (False, 1, False), (False, 0, False)]
+)
+def test_a_share_of_traces_is_sampled_and_callers_are_believed_or_not(
+    url: str, trusting: bool, caller_says: int, recorded: bool
+) -> None:
+    configure("orders", url, console=False, sampling_rate=0.5, trust_inbound=trusting)
+    tracer = trace.get_tracer("shop")
+    above = trace.SpanContext(2**64 - 1, 1, is_remote=True, trace_flags=trace.TraceFlags(caller_says))
+    called = trace.set_span_in_context(trace.NonRecordingSpan(above))
+    assert tracer.start_span("called", called).is_recording() is recorded
+    assert {tracer.start_span("begun").is_recording() for _ in range(100)} == {True, False}
+
+
+def test_a_provider_that_is_there_keeps_its_sampler_and_that_is_said(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    trace.set_tracer_provider(make_provider())
+    configure("orders", url, console=False, sampling_rate=0.0)
+    assert trace.get_tracer("shop").start_span("begun").is_recording()
+    assert "sampling_rate is left out" in caplog.text
 
 
 @pytest.mark.parametrize("level", ["debug", "DEBUG", 10])
