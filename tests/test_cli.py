@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from asking import Ask, Said, stored
 from otlp_lines import logs_line, record, span, spans_line
-
-from tracelog.cli import run
 
 SLOW, QUICK, ROOTLESS = "4bf92f3577b34da6a3ce929d0e0e4736", "a" * 32, "b" * 32
 ORDER = {"order.id": "A-1234"}
@@ -28,41 +25,9 @@ STORED = [
 ]  # fmt: skip
 
 
-class Said(NamedTuple):
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def rows(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Ask = Callable[..., Said]
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("cli")
-    (folder / "stored.jsonl").write_text("".join(STORED))
-    assert run(["import", f"{folder}/stored.jsonl", "--store", f"sqlite:{folder}/cli.db"]) == 0
-    return f"sqlite:{folder}/cli.db"
-
-
-@pytest.fixture
-def ask(store: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Run a command against the store, on a terminal of 100 columns."""
-    monkeypatch.setenv("TRACELOG_STORE", store)
-    monkeypatch.setenv("COLUMNS", "100")
-    capsys.readouterr()
-
-    def asked(*arguments: str) -> Said:
-        code = run(list(arguments))
-        return Said(code, *capsys.readouterr())
-
-    return asked
+    return stored(STORED, tmp_path_factory.mktemp("cli"))
 
 
 def found(field: str, count: int = 5, trace: str = SLOW) -> str:

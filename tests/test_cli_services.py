@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
+from asking import Ask, Said, stored
 from otlp_lines import span, spans_line
-
-from tracelog.cli import run
 
 SLOW, QUICK = "4bf92f3577b34da6a3ce929d0e0e4736", "a" * 32
 ALL = "window: all that is stored\n"
@@ -26,41 +22,9 @@ STORED = [
 ]
 
 
-class Said(NamedTuple):
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def rows(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Ask = Callable[..., Said]
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("services")
-    (folder / "stored.jsonl").write_text("".join(STORED))
-    assert run(["import", f"{folder}/stored.jsonl", "--store", f"sqlite:{folder}/cli.db"]) == 0
-    return f"sqlite:{folder}/cli.db"
-
-
-@pytest.fixture
-def ask(store: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Run a command against the store, on a terminal of 110 columns."""
-    monkeypatch.setenv("TRACELOG_STORE", store)
-    monkeypatch.setenv("COLUMNS", "110")
-    capsys.readouterr()
-
-    def asked(*arguments: str) -> Said:
-        code = run(list(arguments))
-        return Said(code, *capsys.readouterr())
-
-    return asked
+    return stored(STORED, tmp_path_factory.mktemp("services"))
 
 
 def test_ops_prints_the_latency_of_each_operation(ask: Ask) -> None:
@@ -71,8 +35,8 @@ def test_ops_prints_the_latency_of_each_operation(ask: Ask) -> None:
     row = {**known, "count": 2, "error_count": 1, "error_rate": 0.5, **figures}
     assert (said.code, said.rows, said.err) == (0, [row], ALL)
     assert ask("ops", "--service", "payments", "--kind", "server").out.splitlines() == [
-        f"{'operation':<56}{'count':>9}{'p50':>9}{'p95':>9}{'p99':>9}{'max':>9}{'errors':>9}",
-        f"{'charge card  payments':<56}{2:>9}{'5.00 ms':>9}{'490 ms':>9}{'490 ms':>9}{'490 ms':>9}{'50.0%':>9}",
+        f"{'operation':<46}{'count':>9}{'p50':>9}{'p95':>9}{'p99':>9}{'max':>9}{'errors':>9}",
+        f"{'charge card  payments':<46}{2:>9}{'5.00 ms':>9}{'490 ms':>9}{'490 ms':>9}{'490 ms':>9}{'50.0%':>9}",
         f"  {SLOW}",
     ]
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+import pytest
 
+from tracelog.cli import run
 from tracelog.store.elasticsearch import ElasticsearchStore
+
+Ask = Callable[..., tuple[int, str, str]]
 
 Mappings = Mapping[str, Any]
 
@@ -244,3 +248,13 @@ def _dynamic(name: str, value: Any) -> dict[str, str]:
     if re.fullmatch(r"\d{4}-\d\d-\d\d(T.*)?", value):
         return {name: "date"}
     return {name: "text", f"{name}.keyword": "keyword"}
+
+
+def asking(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Return a function that runs a command on the indices of a test, and returns its exit code and what it printed."""
+
+    def asked(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        return (run([*arguments, "--store", cluster.url, "--index", cluster.pattern]), *capsys.readouterr())
+
+    return asked

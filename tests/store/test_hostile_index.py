@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from foreign import INSTALLED, KEYWORD, LONG, TEXT, Cluster, cluster_of
+from foreign import INSTALLED, KEYWORD, LONG, TEXT, Ask, Cluster, asking, cluster_of
 from layout_traps import (
     APM_ERRORS,
     APM_SPANS,
@@ -27,7 +27,6 @@ from layout_traps import (
 )
 from layout_traps import error as apm_error
 
-from tracelog.cli import run
 from tracelog.store import open_store
 
 pytestmark = pytest.mark.elasticsearch
@@ -96,7 +95,6 @@ COMMANDS = (
     ("ops", "--json"),
     ("ops", "--service", "shop", "--until", "2100-01-01"),
 )
-Ask = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -107,11 +105,7 @@ def cluster(elasticsearch_url: str) -> Iterator[Cluster]:
 
 @pytest.fixture
 def ask(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Ask:
-    def asked(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        return (run([*arguments, "--store", cluster.url, "--index", cluster.pattern]), *capsys.readouterr())
-
-    return asked
+    return asking(cluster, capsys)
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS)

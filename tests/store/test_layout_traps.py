@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from foreign import INSTALLED, Cluster, cluster_of
+from foreign import INSTALLED, Ask, Cluster, asking, cluster_of
 from layout_traps import TRAPS, Trap
-
-from tracelog.cli import run
-
-Ask = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -23,13 +19,7 @@ def cluster(elasticsearch_url: str) -> Iterator[Cluster]:
 
 @pytest.fixture
 def ask(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Run a command on the indices of this test."""
-
-    def asked(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        return (run([*arguments, "--store", cluster.url, "--index", cluster.pattern]), *capsys.readouterr())
-
-    return asked
+    return asking(cluster, capsys)
 
 
 def rows_of(trace: Any) -> list[str]:

@@ -60,6 +60,7 @@ class Keep:
         self.level = _number(level)
         self.lowest = min(_number(record), self.level) if policies else self.level
         """The level from which on records are wanted, to be logged or only recorded; both as stdlib numbers them."""
+        self.lowest_severity = severity_number(self.lowest) or 0
         self._lowest = severity_number(self.level) or 0
         self._lowest_if_unsampled = max(severity_number(_unsampled(unsampled)) or 0, self._lowest)
         self.recorder = Recorder(load_policies(policies), limits=limits) if policies else None

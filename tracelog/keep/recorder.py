@@ -17,7 +17,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -116,9 +116,10 @@ class Recorder:
         """Begin anew with nothing held: at the start, and in a forked child, whose parent has what it held."""
         self._lock = threading.RLock()
         self._number = itertools.count().__next__
-        self._undecided: dict[int, Undecided] = {}
+        # A plain dict that loses its first keys again and again is slow to say which is the first.
+        self._undecided: OrderedDict[int, Undecided] = OrderedDict()
         """By trace id, the oldest first."""
-        self._decisions: dict[int, int] = {}
+        self._decisions: OrderedDict[int, int] = OrderedDict()
         self._bytes = 0
 
     def __contains__(self, trace_id: int) -> bool:
@@ -284,10 +285,10 @@ class Recorder:
             watch(len(self._undecided))
 
     def _remember(self, trace_id: int, decision: int) -> None:
-        self._decisions.pop(trace_id, None)
         self._decisions[trace_id] = decision
+        self._decisions.move_to_end(trace_id)
         if len(self._decisions) > self._limits.decisions:
-            del self._decisions[next(iter(self._decisions))]
+            self._decisions.popitem(last=False)
 
     def _let_go(self, trace: Undecided) -> None:
         """Let go of what a decided trace holds; more than one thread may."""

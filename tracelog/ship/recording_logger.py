@@ -24,6 +24,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from tracelog.capture.bound_logger import merge_variables
+from tracelog.model import LEVELS
 from tracelog.ship.renderer import StoreRenderer
 
 _METHODS = {"debug": logging.DEBUG, "info": logging.INFO}
@@ -38,17 +39,17 @@ def make_recording_bound_logger(min_level: int | str) -> type[FilteringBoundLogg
     """
     level = logging.getLevelName(min_level.upper()) if isinstance(min_level, str) else min_level
     made: Any = structlog.make_filtering_bound_logger(level)
-    methods = {name: _recording(name, number) for name, number in _METHODS.items() if number < level}
+    methods = {name: _recording(name, LEVELS[name.upper()]) for name, number in _METHODS.items() if number < level}
     return type(f"Recording{made.__name__}", (made,), methods)
 
 
-def _recording(name: str, level: int) -> Callable[..., None]:
+def _recording(name: str, severity: int) -> Callable[..., None]:
     def method(self: Any, event: str, *args: Any, **event_kw: Any) -> None:
         renderer = self._processors[-1]
         if type(renderer) is StoreRenderer:
             said = {**self._context, **event_kw}
             merge_variables(said)
-            renderer.record(name, level, event, args, said)
+            renderer.record(name, severity, event, args, said)
 
     method.__name__ = name
     return method

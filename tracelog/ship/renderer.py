@@ -10,7 +10,7 @@ from typing import Any
 
 from tracelog.capture.context import Stamp, current_stamp
 from tracelog.capture.line_text import encode_line
-from tracelog.capture.record import PLAIN, severity_number
+from tracelog.capture.record import PLAIN
 from tracelog.capture.redact import Redactor, make_redactor
 from tracelog.capture.stdlib import ID_NAMES
 from tracelog.capture.structlog import read_event
@@ -63,17 +63,17 @@ class StoreRenderer:
         entry = None if is_sending() else emit(self._sender.pipeline, read, self._redactor, self._keep)
         return encode_line(dict(event_dict) if entry is None else self._line(entry))
 
-    def record(self, method_name: str, level: int, event: Any, args: tuple[Any, ...], said: dict[str, Any]) -> None:
+    def record(self, method_name: str, severity: int, event: Any, args: tuple[Any, ...], said: dict[str, Any]) -> None:
         """Record an event that is not logged, for as long as its trace is undecided. Never raises."""
         keep, stamp = self._keep, current_stamp()
-        if keep is None or keep.recorder is None or stamp is None or level < keep.lowest:
+        if keep is None or keep.recorder is None or stamp is None or severity < keep.lowest_severity:
             return
         with suppress(Exception):  # what is not logged may well be lost
             if args:
                 event = event % args
             if not PLAIN.issuperset(map(type, said.values())):
                 said = clean_attributes(said)
-            recorded, severity = (stamp, time.time_ns(), method_name, event, said), severity_number(level) or 0
+            recorded = (stamp, time.time_ns(), method_name, event, said)
             if keep.recorder.line(stamp.trace_id, severity, recorded, self._put_recorded, _SIZE, logged=False):
                 self._put_recorded(recorded)
 
