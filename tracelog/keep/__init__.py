@@ -5,7 +5,7 @@ it, in the words of the OpenTelemetry Collector's tail sampling.
 
 policies, policy_files    what they are, and how they are read
 keeping                   `Keep`: handlers and span processors go through it
-recorder                  the flight recorder: holds, decides, lets go
+recorder, undecided       the flight recorder: holds, decides, lets go
 spans                     the SDK's span processor
 replay, outcome           what policies would have kept of what is stored
 """
