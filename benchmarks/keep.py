@@ -2,8 +2,8 @@
 
 A DEBUG line that is recorded and then forgotten, as its trace went well, beside the same line that is switched off, one
 whose record is made and goes nowhere, and one that is formatted; through stdlib logging and through structlog. Rounds
-are interleaved; each is one trace, whose decision is part of the round. Then memory with 10,000 open traces, decisions
-a second, and memory while a million traces go by. `--quick`: a tenth of all that.
+are interleaved; each is one trace, whose decision is part of the round. What is wanted is held against the minima. Then
+memory with 10,000 open traces, decisions a second, and memory while a million traces go by. `--quick`: a tenth of that.
 """
 
 from __future__ import annotations
@@ -109,13 +109,9 @@ def costs(rounds: int) -> None:
     print(f"{'µs a line':<34}{'min':>8}{'median':>8}")
     for name, figures in took.items():
         print(f"{name:<34}{min(figures):8.2f}{statistics.median(figures):8.2f}")
-    of_record = statistics.median(
-        recorded / made
-        for recorded, made in zip(took["stdlib: recorded, forgotten"], took["stdlib: record made"], strict=True)
-    )
-    print(f"\nstdlib, recorded to record made: {of_record:.2f} (wanted: 1.3 at most)")
-    native = statistics.median(took["structlog: recorded, forgotten"])
-    print(f"structlog, recorded: {native:.2f} µs (wanted: 2.5 at most)\n")
+    recorded, made = (min(took[f"stdlib: {what}"]) for what in ("recorded, forgotten", "record made"))
+    print(f"\nstdlib, recorded to record made: {recorded / made:.2f} (wanted: 1.3 at most)")
+    print(f"structlog, recorded: {min(took['structlog: recorded, forgotten']):.2f} µs (wanted: 2.5 at most)\n")
     assert keep.stats()["undecided"] == 0
 
 
