@@ -255,3 +255,11 @@ def test_a_port_that_is_taken_is_said_to_be(shop: Store, served: Served) -> None
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"tracelog: port {served.port}: Address already in use (name another with --port)\n"
+
+
+@pytest.mark.parametrize("library", ["jinja2", "starlette", "uvicorn"])
+def test_a_library_that_is_missing_is_named_by_its_extra(library: str, tmp_path: Path) -> None:
+    program = f"import sys; sys.modules['{library}'] = None; from tracelog.cli import run; sys.exit(run(['ui']))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    said = "tracelog: the served page needs the extra 'ui': pip install 'tracelog[ui]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
