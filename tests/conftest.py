@@ -18,7 +18,7 @@ from tracelog.store import Store, open_store
 _OLD, _NEW = "8.19.21", "9.5.3"
 RUNNING = os.environ.get("TRACELOG_TEST_ELASTICSEARCH")
 VERSIONS = (RUNNING,) if RUNNING else (_NEW,) if version("elasticsearch").startswith("9.") else (_OLD, _NEW)
-"""The nodes to test against, in versions; a URL stands for a node that runs already."""
+"""The nodes to test against, in versions; a URL stands for a node that runs already. One may be asked for."""
 
 pytest_plugins = ["asking", "browsing", "running_shop"]
 

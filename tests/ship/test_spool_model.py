@@ -253,7 +253,7 @@ def lost_ranges(draw: st.DrawFn, kind: str, start: int, end: int) -> list[tuple[
     return [page for page in pages if draw(st.booleans())]
 
 
-@pytest.mark.parametrize("examples", [40, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("examples", [40, pytest.param(150, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 @pytest.mark.parametrize("kind", ["mapped", "written"])
 def test_nothing_is_lost_uncounted_whatever_happens(kind: str, examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == "written":
