@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from documents import MS, START, keep, make_span, trace_id
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracelog.errors import ConfigurationError
@@ -112,6 +112,7 @@ DURATIONS = st.lists(st.integers(0, 10**13), min_size=1, max_size=300)
 
 
 @given(DURATIONS)
+@example([0, 0, 6_097_196_102_309, 6_097_196_102_309])
 def test_what_a_digest_says_of_values_that_it_holds_tells_each_percentile_exactly(durations: list[int]) -> None:
     ordered = sorted(durations)
 

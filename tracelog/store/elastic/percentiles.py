@@ -22,7 +22,7 @@ _ASKED = sorted(
     {percent + step for percent in PERCENTS for each in (0, *_STEPS) for step in (-each, each) if percent + step <= 100}  # noqa: PLR2004
 )
 _WHOLE, _PRECISION = 1e-3, 1e-14
-"""How far from a whole number a value may be: a little, and what a float loses of it."""
+"""How far from a whole number a value may be: a little, and what a float loses of the values around it."""
 
 
 class Percentile(NamedTuple):
@@ -50,7 +50,7 @@ def _percentile(percent: int, count: int, longest: float, said: Mapping[float, f
     about = said[percent] or 0
     value = _value_at(rank, percent, count, said) if count < FEWER_ARE_EXACT else about
     whole = round(value)
-    exact = count < FEWER_ARE_EXACT and abs(value - whole) <= _WHOLE + value * _PRECISION
+    exact = count < FEWER_ARE_EXACT and abs(value - whole) <= _WHOLE + longest * _PRECISION
     return Percentile(whole if exact else round(about), exact)
 
 
