@@ -431,3 +431,17 @@ def test_a_segment_that_does_not_say_whose_it_is_says_nothing(tmp_path: Path, co
     (tmp_path / "0.seg").write_bytes(content)
     assert about_of(tmp_path / "0.seg") == b"{}"
     assert about_of(tmp_path / "missing.seg") == b"{}"
+
+
+def test_a_number_of_undecided_traces_is_believed_only_where_it_is_undamaged(kind: FileKind, tmp_path: Path) -> None:
+    segment = kind.create(tmp_path / "0.seg", SIZE, b"{}")
+    segment.begin(0)
+    segment.note_undecided(7)
+    segment.append(b"record", 0)
+    segment.persist(durably=False)
+    assert WrittenSegment.find(segment.path).undecided == 7
+    page = segment.path.read_bytes()
+    for place in range(START - 8, START):
+        segment.path.write_bytes(page[:place] + bytes([page[place] ^ 1]) + page[place + 1 :])
+        assert WrittenSegment.find(segment.path).undecided == 0
+    segment.release()

@@ -22,7 +22,9 @@ from tracelog.ship.segment import START, MemorySegment, Taken, buffer_size, slot
 SUFFIX = ".seg"
 _HEAD = struct.Struct("<8sQI")
 _MAGIC = b"tracelg2"
-_UNDECIDED = struct.Struct("<Q")
+_UNDECIDED = struct.Struct("<II")
+"""How many traces are undecided, and the same inverted: what is damaged is not believed."""
+_INVERTED = 0xFFFFFFFF
 _UNDECIDED_AT = START - _UNDECIDED.size
 _PAGE = 4096
 _PAGES_TOUCHED = 16
@@ -45,7 +47,7 @@ class FileSegment(MemorySegment):
     def note_undecided(self, traces: int) -> None:
         """Note how many traces the process holds undecided: so many are lost with it."""
         if self.buffer:
-            _UNDECIDED.pack_into(self.buffer, _UNDECIDED_AT, traces)
+            _UNDECIDED.pack_into(self.buffer, _UNDECIDED_AT, traces, traces ^ _INVERTED)
 
     @property
     def is_there(self) -> bool:
@@ -130,7 +132,7 @@ class WrittenSegment(FileSegment):
         whole = held[: len(held) // SLOT_SIZE * SLOT_SIZE]
         segment = cls(path, slots, b"")
         segment.first = _HEAD.unpack_from(head)[1] if len(head) >= _HEAD.size else 0
-        segment.undecided = _UNDECIDED.unpack_from(head, _UNDECIDED_AT)[0] if len(head) == START else 0
+        segment.undecided = _undecided(head)
         segment.size, segment.is_full = size, True
         segment.position = segment._written = (records.used_slots(whole), size)
         segment._is_settled = records.settled_slots(whole)
@@ -181,6 +183,14 @@ class WrittenSegment(FileSegment):
             if len(slots) == (end - first) * SLOT_SIZE:
                 records.settle_slots(slots, 0, end - first)
                 _write_all(descriptor, slots, at)
+
+
+def _undecided(page: bytes) -> int:
+    """Return how many traces a first page says were undecided, 0 where it does not say, or is damaged."""
+    if len(page) < START:
+        return 0
+    traces, inverted = _UNDECIDED.unpack_from(page, _UNDECIDED_AT)
+    return int(traces) if traces ^ inverted == _INVERTED else 0
 
 
 def slots_of(path: Path) -> int:
