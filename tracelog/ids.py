@@ -59,6 +59,14 @@ def span_id(value: object) -> str | None:
     return _normal(value, SPAN_ID_LENGTH) if isinstance(value, str) else None
 
 
+def of_span(trace: object, span: object) -> tuple[str, str]:
+    """Return the normal trace and span id of a span. Raise ValueError where one of them is none: it is no span then."""
+    known_trace, known_span = trace_id(trace), span_id(span)
+    if known_trace is None or known_span is None:
+        raise ValueError(f"a span without valid ids: {trace!r}, {span!r}")
+    return known_trace, known_span
+
+
 def parse_traceparent(value: str) -> TraceParent | None:
     """Parse a W3C `traceparent` header strictly; None where it is invalid.
 

@@ -343,9 +343,7 @@ def _with_exception(entry: LogEntry) -> dict[str, Any]:
 def decode_span(body: bytes | msgspec.Raw) -> Span:
     """Return the span in a document. Raise `msgspec.DecodeError` or ValueError where it holds none."""
     document = _span_decoder.decode(body)
-    trace_id, span_id = ids.trace_id(document.trace_id), ids.span_id(document.span_id)
-    if trace_id is None or span_id is None:
-        raise ValueError(f"a span without valid ids: {document.trace_id!r}, {document.span_id!r}")
+    trace_id, span_id = ids.of_span(document.trace_id, document.span_id)
     resource = read_resource(bytes(document.resource)) if document.resource else _NO_RESOURCE
     status = document.status or _Status()
     return Span(

@@ -69,7 +69,11 @@ class _Link(msgspec.Struct, gc=False):
     trace_id: str
 
 
-class _Span(msgspec.Struct, kw_only=True, gc=False):
+class _WholeLink(_Link, gc=False):
+    span_id: str
+
+
+class _AnySpan(msgspec.Struct, kw_only=True, gc=False):
     timestamp: str | int | float = field(name="@timestamp")
     trace_id: str
     span_id: str
@@ -77,31 +81,21 @@ class _Span(msgspec.Struct, kw_only=True, gc=False):
     name: str = ""
     kind: str = ""
     duration: int = 0
+    status: _Status | None = None
+    service: _Service | None = None
+    resource: Raw = Raw()
+
+
+class _Span(_AnySpan, kw_only=True, gc=False):
     attributes: dict[str, Any] = {}
     links: list[_Link] | None = None
-    status: _Status | None = None
-    service: _Service | None = None
-    resource: Raw = Raw()
 
 
-class _WholeLink(msgspec.Struct, gc=False):
-    trace_id: str
-    span_id: str
+class _Outline(_AnySpan, kw_only=True, gc=False):
+    """Attributes are looked at only where they may say whom a span calls."""
 
-
-class _Outline(msgspec.Struct, kw_only=True, gc=False):
-    timestamp: str | int | float = field(name="@timestamp")
-    trace_id: str
-    span_id: str
-    parent_span_id: str | None = None
-    name: str = ""
-    kind: str = ""
-    duration: int = 0
     attributes: Raw = Raw(b"{}")
     links: list[_WholeLink] | None = None
-    status: _Status | None = None
-    service: _Service | None = None
-    resource: Raw = Raw()
 
 
 class _Log(msgspec.Struct, kw_only=True, gc=False):
@@ -136,13 +130,11 @@ _NO_TRACES: frozenset[str] = frozenset()
 def read_span(body: bytes) -> SpanColumns:
     """Return the columns of a span. Raise `msgspec.DecodeError` or ValueError where the document holds none."""
     document = _span_decoder.decode(body)
-    trace_id, span_id = ids.trace_id(document.trace_id), ids.span_id(document.span_id)
-    if trace_id is None or span_id is None:
-        raise ValueError(f"a span without valid ids: {document.trace_id!r}, {document.span_id!r}")
+    trace_id, span_id = ids.of_span(document.trace_id, document.span_id)
     return SpanColumns(
         trace_id,
         span_id,
-        document.service.name if document.service else _service(document.resource),
+        _service_of(document),
         document.name,
         document.kind.upper() or "UNSPECIFIED",
         ((document.status and document.status.code) or "UNSET").upper(),
@@ -157,16 +149,14 @@ def read_span(body: bytes) -> SpanColumns:
 def read_outline(body: bytes | Raw) -> SpanOutline:
     """Return the outline of a span. Raise `msgspec.DecodeError` or ValueError."""
     document = _outline_decoder.decode(body)
-    trace_id, span_id = ids.trace_id(document.trace_id), ids.span_id(document.span_id)
-    if trace_id is None or span_id is None:
-        raise ValueError(f"a span without valid ids: {document.trace_id!r}, {document.span_id!r}")
+    trace_id, span_id = ids.of_span(document.trace_id, document.span_id)
     kind = document.kind.upper() or "UNSPECIFIED"
     return SpanOutline(
         trace_id,
         span_id,
         ids.span_id(document.parent_span_id),
         document.name,
-        document.service.name if document.service else _service(document.resource),
+        _service_of(document),
         kind,
         parse_timestamp(document.timestamp),
         max(document.duration, 0),
@@ -182,7 +172,7 @@ def read_log(body: bytes) -> LogColumns:
     return LogColumns(
         ids.trace_id(document.trace_id),
         ids.span_id(document.span_id),
-        document.service.name if document.service else _service(document.resource),
+        _service_of(document),
         parse_timestamp(document.timestamp),
         document.severity_number or LEVELS.get(level_of(None, document.severity_text) or ""),
         document.event_name is not None and document.body is None and document.observed_timestamp is None,
@@ -197,5 +187,7 @@ def read_said(document: str) -> Said:
     return Said(ids.trace_id(held.trace_id), held.attributes or {}, line.message)
 
 
-def _service(resource: Raw) -> str:
-    return service_of(read_resource(bytes(resource)) if resource else {})
+def _service_of(document: _AnySpan | _Log) -> str:
+    if document.service:
+        return document.service.name
+    return service_of(read_resource(bytes(document.resource)) if document.resource else {})

@@ -183,9 +183,7 @@ def _spans(group: _ResourceSpans) -> Iterator[Span]:
 
 
 def _span(span: _Span, resource: Attributes, scope: _Scope) -> Span:
-    trace_id, span_id = ids.trace_id(span.trace_id), ids.span_id(span.span_id)
-    if trace_id is None or span_id is None:
-        raise ValueError(f"a span without valid ids: {span.trace_id!r}, {span.span_id!r}")
+    trace_id, span_id = ids.of_span(span.trace_id, span.span_id)
     start = int(span.start_time_unix_nano)
     status = span.status or _Status()
     return Span(
