@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 from tracelog.capture.json import JsonFormatter
 from tracelog.capture.pretty import PrettyFormatter
 from tracelog.capture.redact import Redactor
-from tracelog.capture.stdlib import install
+from tracelog.capture.stdlib import install, level_number
 from tracelog.errors import ConfigurationError
 from tracelog.keep.keeping import Given, Keep, resolve_keep
 from tracelog.resource import detect_resource
@@ -74,7 +74,7 @@ def configure(
     all; with `trust_inbound=False` of all traces, whatever callers say of them. `service`, `spool` and `options` are as
     for `StoreHandler`. Raise ConfigurationError for values that cannot work, before anything is changed.
     """
-    chosen_level = _level(os.environ.get("TRACELOG_LEVEL", "INFO") if level is None else level)
+    chosen_level = level_number(os.environ.get("TRACELOG_LEVEL", "INFO") if level is None else level)
     chosen_schema = schema or os.environ.get("TRACELOG_SCHEMA", "otel")
     line_schema(chosen_schema)
     name = service or _service_of_provider()
@@ -96,12 +96,6 @@ def configure(
 
 def _listed(text: str | None) -> list[str] | None:
     return None if text is None else [key.strip() for key in text.split(",") if key.strip()]
-
-
-def _level(level: int | str) -> int | str:
-    if isinstance(level, str) and not isinstance(logging.getLevelName(level.upper()), int):
-        raise ConfigurationError(f"unknown level {level!r} (expected for example INFO)")
-    return level.upper() if isinstance(level, str) else level
 
 
 def _survive_dict_config() -> None:
@@ -132,7 +126,7 @@ def _restore_handlers() -> None:
         logging.getLogger(name).disabled = False  # disable_existing_loggers means those of the application
 
 
-def _replace_handlers(handlers: list[logging.Handler], level: int | str) -> None:
+def _replace_handlers(handlers: list[logging.Handler], level: int) -> None:
     root = logging.getLogger()
     for handler in own_handlers:
         root.removeHandler(handler)

@@ -16,6 +16,7 @@ from typing import Any
 from tracelog import ids
 from tracelog.capture import baggage, crash_lines
 from tracelog.capture.context import Stamp, current_stamp
+from tracelog.errors import ConfigurationError
 
 BAGGAGE = "_tracelog_baggage"
 """The record's attribute: what the baggage held under the allowed keys."""
@@ -111,6 +112,14 @@ def _patched_stamp(extra: Any) -> Stamp | None:
 
 def _made_here(record: logging.LogRecord) -> bool:
     return record.thread == threading.get_ident() and record.process in (None, os.getpid())
+
+
+def level_number(level: int | str) -> int:
+    """Return a level as a number; a name may be in any case. Raise ConfigurationError for what is none."""
+    number = logging.getLevelName(level.upper()) if isinstance(level, str) else level
+    if not isinstance(number, int):
+        raise ConfigurationError(f"unknown level {level!r} (expected for example INFO)")
+    return number
 
 
 class TraceContextFilter(logging.Filter):

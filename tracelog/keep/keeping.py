@@ -21,7 +21,7 @@ from tracelog.capture import crash_lines
 from tracelog.capture.context import Stamp
 from tracelog.capture.queues import prepared
 from tracelog.capture.record import is_plain, severity_number
-from tracelog.capture.stdlib import STAMP, stamp_of
+from tracelog.capture.stdlib import STAMP, level_number, stamp_of
 from tracelog.errors import ConfigurationError
 from tracelog.keep.policy_files import load_policies
 from tracelog.keep.recorder import AT_ONCE, Limits, Recorder
@@ -36,7 +36,7 @@ _DROP_BELOW = "drop_below:"
 _RECORD_SIZE = 600
 """About how many bytes a record takes, beside its text."""
 
-_made: WeakSet[Keep] = WeakSet()
+_recorders: WeakSet[Recorder] = WeakSet()
 
 
 class Keep:
@@ -57,15 +57,16 @@ class Keep:
         unsampled: str = "stamp",
         limits: Limits | None = None,
     ) -> None:
-        self.level = _number(level)
-        self.lowest = min(_number(record), self.level) if policies else self.level
+        self.level = level_number(level)
+        self.lowest = min(level_number(record), self.level) if policies else self.level
         """The level from which on records are wanted, to be logged or only recorded; both as stdlib numbers them."""
         self.lowest_severity = severity_number(self.lowest) or 0
         self._lowest = severity_number(self.level) or 0
         self._lowest_if_unsampled = max(severity_number(_unsampled(unsampled)) or 0, self._lowest)
         self.recorder = Recorder(load_policies(policies), limits=limits) if policies else None
-        _made.add(self)
-        crash_lines.request_ended = _decide_request
+        if self.recorder is not None:
+            _recorders.add(self.recorder)
+            crash_lines.request_ended = _decide_request
 
     def put(self, record: logging.LogRecord, sink: Callable[[logging.LogRecord], None]) -> None:
         """Give a record to `sink`: now, or later, as it was now, or never."""
@@ -112,11 +113,6 @@ class Keep:
         if self.recorder is not None and watch not in self.recorder.watchers:
             self.recorder.watchers.append(watch)
 
-    def close(self) -> None:
-        """Decide what is undecided, with what is known of it."""
-        if self.recorder is not None:
-            self.recorder.close()
-
     def stats(self) -> dict[str, int]:
         """Return what became of traces, and of lines that were held: counts by words, and how many are `undecided`."""
         return {} if self.recorder is None else {**self.recorder.counts, "undecided": len(self.recorder)}
@@ -143,22 +139,20 @@ def resolve_keep(keep: Given | None = None, *, level: int | str = "INFO") -> Kee
     return _by_file[path]
 
 
+def decide_all() -> None:
+    """Decide what is undecided anywhere in this process, with what is known of it: the process ends."""
+    for recorder in [*_recorders]:
+        recorder.close()
+
+
 def _decide_request(stamp: Stamp, failed: bool) -> None:  # noqa: FBT001 - a callback's
-    for keep in [*_made]:
-        if keep.recorder is not None:
-            keep.recorder.request_over(stamp.trace_id, failed=failed)
-
-
-def close_all() -> None:
-    """Decide what is undecided anywhere in this process, before it ends."""
-    for keep in [*_made]:
-        keep.close()
+    for recorder in [*_recorders]:
+        recorder.request_over(stamp.trace_id, failed=failed)
 
 
 def _begin_in_child() -> None:
-    for keep in [*_made]:
-        if keep.recorder is not None:
-            keep.recorder.begin()
+    for recorder in [*_recorders]:
+        recorder.begin()
 
 
 if hasattr(os, "register_at_fork"):
@@ -174,17 +168,10 @@ def _marked(record: logging.LogRecord, mark: str) -> logging.LogRecord:
     return marked
 
 
-def _number(level: int | str) -> int:
-    number = logging.getLevelName(level.upper()) if isinstance(level, str) else level
-    if not isinstance(number, int):
-        raise ConfigurationError(f"unknown level {level!r} (expected for example INFO)")
-    return number
-
-
 def _unsampled(rule: str) -> int:
     """Return the level below which lines of unsampled traces are not logged."""
     if rule == "stamp":
         return 0
     if rule.startswith(_DROP_BELOW):
-        return _number(rule.removeprefix(_DROP_BELOW).strip())
+        return level_number(rule.removeprefix(_DROP_BELOW).strip())
     raise ConfigurationError(f"unsampled is {rule!r} (expected 'stamp' or for example 'drop_below: WARNING')")

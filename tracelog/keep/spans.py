@@ -8,6 +8,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import StatusCode
 
 from tracelog.keep.keeping import Given, resolve_keep
+from tracelog.keep.recorder import Recorder
 
 _SPAN_SIZE, _ATTRIBUTE_SIZE = 2000, 100
 """About how many bytes a span takes, and each of its attributes."""
@@ -26,15 +27,16 @@ class KeptSpans(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's
         """Note that a span has begun."""
-        if self.keep is not None and self.keep.recorder is not None:
-            self.keep.recorder.span_started(span.get_span_context().trace_id, is_local_root=_is_local_root(span))
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.span_started(span.get_span_context().trace_id, is_local_root=_is_local_root(span))
 
     def on_end(self, span: ReadableSpan) -> None:
         """Export a span, hold it, or forget it."""
         context = span.get_span_context()
         if context is None:
             return
-        recorder = None if self.keep is None else self.keep.recorder
+        recorder = self._recorder
         if recorder is not None and not recorder.span_ended(
             context.trace_id,
             span,
@@ -46,6 +48,10 @@ class KeptSpans(SpanProcessor):
         ):
             return
         self._export(span)
+
+    @property
+    def _recorder(self) -> Recorder | None:
+        return None if self.keep is None else self.keep.recorder
 
     def _export(self, span: ReadableSpan) -> None:
         context = span.get_span_context()

@@ -11,13 +11,13 @@ from types import MappingProxyType
 from typing import Any
 
 from tracelog.capture.redact import Redactor, make_redactor
-from tracelog.keep.keeping import Given, close_all, resolve_keep
+from tracelog.keep.keeping import Given
 from tracelog.resource import detect_resource
 from tracelog.schema.otel import Destination
 from tracelog.ship.log_text import LogText
 from tracelog.ship.pipeline import Stats
 from tracelog.ship.sender import EXIT_TIMEOUT
-from tracelog.ship.senders import end_first, sender_for
+from tracelog.ship.senders import keep_for, sender_for
 from tracelog.ship.sending import is_sending
 from tracelog.store import Store
 
@@ -45,12 +45,9 @@ class StoreHandler(logging.Handler):
         **options: Any,
     ) -> None:
         super().__init__(level)
-        self._put_now = self._put
+        self._put_now = self._put  # bound once: it is handed on with every record
         self._sender = sender_for(store, **options)
-        self._keep = resolve_keep(keep)
-        if self._keep is not None:
-            self._keep.tell(self._sender.pipeline.spool.note_undecided)
-            end_first(close_all)
+        self._keep = keep_for(self._sender, keep)
         resource = MappingProxyType(detect_resource(service))  # which lets it be encoded once
         self._text = LogText(self._sender.pipeline.destination, resource, make_redactor(redact))
 

@@ -24,6 +24,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from tracelog.capture.bound_logger import merge_variables
+from tracelog.capture.stdlib import level_number
 from tracelog.model import LEVELS
 from tracelog.ship.renderer import StoreRenderer
 
@@ -35,9 +36,9 @@ def make_recording_bound_logger(min_level: int | str) -> type[FilteringBoundLogg
 
     It is for `structlog.configure(wrapper_class=...)` where the last processor is a `StoreRenderer` with a `keep`; at
     most INFO is recorded, for lines at WARNING and above never wait. Takes what `structlog.make_filtering_bound_logger`
-    takes.
+    takes. Raise ConfigurationError for a level that is none.
     """
-    level = logging.getLevelName(min_level.upper()) if isinstance(min_level, str) else min_level
+    level = level_number(min_level)
     made: Any = structlog.make_filtering_bound_logger(level)
     methods = {name: _recording(name, LEVELS[name.upper()]) for name, number in _METHODS.items() if number < level}
     return type(f"Recording{made.__name__}", (made,), methods)

@@ -15,12 +15,12 @@ from tracelog.capture.redact import Redactor, make_redactor
 from tracelog.capture.stdlib import ID_NAMES
 from tracelog.capture.structlog import read_event
 from tracelog.capture.values import clean_attributes
-from tracelog.keep.keeping import Given, close_all, resolve_keep
+from tracelog.keep.keeping import Given
 from tracelog.model import LogEntry
 from tracelog.resource import detect_resource
 from tracelog.schema.lines import line_schema
 from tracelog.ship.emit import emit
-from tracelog.ship.senders import end_first, sender_for
+from tracelog.ship.senders import keep_for, sender_for
 from tracelog.ship.sending import is_sending
 from tracelog.store import Store
 
@@ -46,10 +46,7 @@ class StoreRenderer:
         **options: Any,
     ) -> None:
         self._sender = sender_for(store, **options)
-        self._keep = resolve_keep(keep)
-        if self._keep is not None:
-            self._keep.tell(self._sender.pipeline.spool.note_undecided)
-            end_first(close_all)
+        self._keep = keep_for(self._sender, keep)
         self._resource = MappingProxyType(detect_resource(service))  # which lets it be encoded once
         self._line = line_schema(schema).line
         self._redactor = make_redactor(redact)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Literal
 from weakref import finalize
 
+from tracelog.keep.keeping import Given, Keep, decide_all, resolve_keep
 from tracelog.ship.folder import DestinationFolder, spool_root
 from tracelog.ship.sender import EXIT_TIMEOUT, Sender
 from tracelog.ship.sending import forget_threads
@@ -20,7 +21,6 @@ from tracelog.store import Store, open_store, public_url, resolve_destination, r
 
 _senders: dict[Hashable, Sender] = {}
 _registry = threading.Lock()
-_firsts: dict[Callable[[], object], None] = {}
 
 
 def sender_for(
@@ -76,16 +76,21 @@ def flush(timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> bool:
     return all(flushed)
 
 
-def end_first(work: Callable[[], object]) -> None:
-    """Have something done, once, before `shutdown` closes the senders: what it puts in is sent too."""
-    _firsts[work] = None
+def keep_for(sender: Sender, given: Given | None) -> Keep | None:
+    """Return what decides of which traces something goes to a sender; its spool says how many are undecided."""
+    keep = resolve_keep(given)
+    if keep is not None:
+        keep.tell(sender.pipeline.spool.note_undecided)
+    return keep
 
 
 def shutdown(timeout: float = EXIT_TIMEOUT) -> None:
-    """Send what waits, for at most `timeout` seconds in all, and close. Runs by itself when the interpreter exits."""
+    """Decide what is undecided, send what waits, for at most `timeout` seconds in all, and close.
+
+    Runs by itself when the interpreter exits.
+    """
     deadline = time.monotonic() + timeout
-    for work in [*_firsts]:
-        work()
+    decide_all()
     with _registry:
         senders = list(_senders.values())
         _senders.clear()
