@@ -10,12 +10,12 @@ import msgspec
 from tracelog import ids
 from tracelog.keep.outcome import Amount, Fates, Loss, Replay
 from tracelog.keep.policies import MILLISECOND, Latency, Level, Policy, Probabilistic, StatusCode
+from tracelog.read.wording import three_digits
 from tracelog.schema.times import format_iso
 from tracelog.show import text
 from tracelog.show.json_output import milliseconds
-from tracelog.show.palette import service_style
 from tracelog.show.styled import Line, folded, writer
-from tracelog.show.tables import Table
+from tracelog.show.tables import Table, operation_label, share
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +24,6 @@ _FIGURES = ("traces", "spans", "lines", "bytes", "share", "a day")
 _UNITS = (("P", 10**15), ("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3))
 _COUNTED = 1_000_000
 """Up to which number, exclusive, every digit of a count is shown."""
-_LEAST_SHARE = 0.001
 _LOSS_WIDTH = 84
 
 
@@ -48,8 +47,7 @@ def _print_losses(console: Console, losses: Sequence[Loss]) -> None:
     figures = ("duration", "kept", "why")
     table = Table(console, "slow or failed, and not whole", figures, "trace, services that lose it", wide=_LOSS_WIDTH)
     for loss in losses:
-        label = Line(text.escape(loss.name or "-"), "bold")
-        label.add(f"  {text.escape(loss.service)}", service_style(loss.service))
+        label = operation_label(loss.name or "-", loss.service, loss.service)
         kept = f"{len(loss.services) - len(loss.lost)} of {len(loss.services)}"
         cells = (text.duration(loss.duration), kept, "failed" if loss.failed else "slow")
         lost = text.escape(", ".join(loss.lost))
@@ -67,10 +65,9 @@ def _print_amounts(console: Console, policies: Sequence[Policy], replay: Replay)
 
 
 def _figures(amount: Amount, replay: Replay) -> tuple[str, ...]:
-    part = amount.size / max(replay.stored.size, 1)
-    share = f"{part:.1%}" if part >= _LEAST_SHARE or not part else f"<{_LEAST_SHARE:.1%}"
+    part = share(amount.size, replay.stored.size, none="0.0%")
     daily = _size(amount.size / replay.days) if replay.days else "-"
-    return (_number(amount.traces), _number(amount.spans), _number(amount.lines), _size(amount.size), share, daily)
+    return (_number(amount.traces), _number(amount.spans), _number(amount.lines), _size(amount.size), part, daily)
 
 
 def _said(replay: Replay) -> list[str]:
@@ -114,8 +111,7 @@ def _size(value: float) -> str:
     """Return bytes with three digits that matter: `850 B`, `12.3 MB`."""
     for unit, size in _UNITS:
         if value >= size:
-            scaled = value / size
-            return f"{scaled:.{2 if scaled < 10 else 1 if scaled < 100 else 0}f} {unit}B"  # noqa: PLR2004 - digits
+            return f"{three_digits(value / size)} {unit}B"
     return f"{round(value)} B"
 
 

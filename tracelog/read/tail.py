@@ -75,18 +75,19 @@ def follow(tail: Tail, troubled: Callable[[str], None]) -> Iterator[LogEntry]:
 
     Raise StoreUnavailableError if it does not answer the first time.
     """
-    yield from tail.poll(time.time_ns())
-    in_trouble = False
+    is_answering = has_answered = False
     while True:
         began = time.monotonic()
         try:
             lines = tail.poll(time.time_ns())
         except StoreUnavailableError as error:
-            if not in_trouble:
+            if not has_answered:
+                raise
+            if is_answering:
                 troubled(f"{error}: asking again until it answers")
-            in_trouble = True
+            is_answering = False
         else:
-            in_trouble = False
+            is_answering = has_answered = True
             yield from lines
         time.sleep(max(PAUSE, time.monotonic() - began))
 

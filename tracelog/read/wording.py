@@ -17,9 +17,13 @@ def duration(nanoseconds: int) -> str:
         return f"{minutes} m {rest // _SECOND:02d} s"
     for unit, size in _UNITS:
         if nanoseconds >= size:
-            value = nanoseconds / size
-            return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"  # noqa: PLR2004 - digits
+            return f"{three_digits(nanoseconds / size)} {unit}"
     return f"{nanoseconds} ns"
+
+
+def three_digits(value: float) -> str:
+    """Return a number of at least one with the three digits that matter: `1.25`, `12.3`, `850`."""
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"  # noqa: PLR2004 - digits
 
 
 def count(number: int, noun: str) -> str:

@@ -24,7 +24,7 @@ def print_slow(console: Console, rows: Iterable[TraceSummary]) -> None:
     """Print the slowest traces as a table."""
     table = Table(console, "measured at", ("duration", "spans", "lines", "errors"), "trace and start")
     for row in rows:
-        label = _operation_label(row.name, f"{row.service} ({row.measure})", row.service)
+        label = operation_label(row.name, f"{row.service} ({row.measure})", row.service)
         cells = (
             text.duration(row.duration), f"{row.span_count:,}", f"{row.log_count:,}", f"{row.error_count:,}"
         )  # fmt: skip
@@ -40,22 +40,22 @@ def print_operations(console: Console, rows: Iterable[Operation]) -> None:
     before: tuple[str, str, str] | None = None
     for row in rows:
         side = f" ({row.kind.lower()})" if row.kind in CALLING else ""
-        label = _operation_label(row.name, row.service + side, row.service)
+        label = operation_label(row.name, row.service + side, row.service)
         if row.bucket is not None:
             operation = (row.service, row.name, row.kind)
             if operation != before:
                 table.print_heading(label)
             before, label = operation, Line(f"  {format_iso(row.bucket, digits=0)}")
         figures = (_figure(row, name) for name in ("p50", "p95", "p99", "max"))
-        cells = (f"{row.count:,}", *figures, _share(row.error_count, row.count))
+        cells = (f"{row.count:,}", *figures, share(row.error_count, row.count))
         table.print(label, cells, row.examples.get("p99", ""), failed=row.error_count > 0)
 
 
-def _share(part: int, whole: int) -> str:
+def share(part: int, whole: int, *, none: str = "0") -> str:
     """Return how many of a hundred; few are more than none."""
     if 0 < part < whole / 1000:
         return "<0.1%"
-    return f"{part / whole:.1%}" if part else "0"
+    return f"{part / whole:.1%}" if part else none
 
 
 def _figure(row: Operation, name: str) -> str:
@@ -122,6 +122,7 @@ class Table:
             self._write(Line(f"  {reference}", "dim").cropped(self._width))
 
 
-def _operation_label(name: str, described: str, service: str) -> Line:
+def operation_label(name: str, described: str, service: str) -> Line:
+    """Return the name of an operation, and behind it what is said of it, in the colour of its service."""
     label = Line(text.escape(name), "bold")
     return label.add(f"  {text.escape(described)}", service_style(service))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -73,8 +72,3 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             "since": since,
             "until": until,
         }
-
-
-def now() -> int:
-    """Return the time, ns."""
-    return time.time_ns()

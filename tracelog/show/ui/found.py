@@ -51,7 +51,7 @@ def look(store: Store, asked: Asked, now: int) -> Found:
     if is_one:
         filters["kind"] = operations[0].kind
     traces = store.slowest(limit=asked.limit, **filters)
-    since, until = _extent(traces, *asked.window, now)
+    since, until = _extent(traces, filters["since"], filters["until"], now)
     stretch = stretch_of(until - since)
     return Found(
         traces=traces,

@@ -63,10 +63,7 @@ def style() -> str:
 @cache
 def policy() -> str:
     """Return a Content-Security-Policy that allows this style, forms that ask this server, and nothing else."""
-    return (
-        f"default-src 'none'; style-src '{source_of(style())}'; img-src data:; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'"
-    )
+    return f"default-src 'none'; style-src '{source_of(style())}'; img-src data:; base-uri 'none'; form-action 'self'"
 
 
 @cache

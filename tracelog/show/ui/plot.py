@@ -68,9 +68,10 @@ def plot_of(found: Found) -> Plot | None:
     lowest = 10 ** math.floor(math.log10(max(min(lengths), _LOWEST)))
     highest = max(*lengths, lowest * 10)
     down, across = _logarithmic(lowest, highest), _linear(found.since, found.until)
+    examples, steps = _percentiles(found, across, down)
     return Plot(
-        marks=[*_percentile_marks(found, across, down), *_trace_marks(found, across, down)],
-        steps=list(_steps(found, across, down)),
+        marks=[*examples, *_trace_marks(found, across, down)],
+        steps=steps,
         durations=[Tick(at=down(length), words=duration(length)) for length in _lengths(lowest, highest)],
         times=list(_times(found.since, found.until, across)),
     )
@@ -85,21 +86,21 @@ def _trace_marks(found: Found, across: Callable[[int], float], down: Callable[[i
         )  # fmt: skip
 
 
-def _percentile_marks(found: Found, across: Callable[[int], float], down: Callable[[int], float]) -> Iterator[Mark]:
-    for row in found.percentiles:
-        middle = across((row.bucket or 0) + found.stretch // 2)
-        for kind, figure in (("p50", row.p50), ("p95", row.p95), ("p99", row.p99)):
-            about = "about " if kind in row.estimated else ""
-            words = f"{kind} {about}{duration(figure)} of {row.count:,} in {duration(found.stretch)}: a trace near it"
-            if kind in row.examples:
-                yield Mark(kind=kind, x=middle, y=down(figure), trace_id=row.examples[kind], words=words)
-
-
-def _steps(found: Found, across: Callable[[int], float], down: Callable[[int], float]) -> Iterator[Step]:
+def _percentiles(
+    found: Found, across: Callable[[int], float], down: Callable[[int], float]
+) -> tuple[list[Mark], list[Step]]:
+    """Return the examples of percentiles, each in the middle of its step, and the steps."""
+    marks, steps = [], []
     for row in found.percentiles:
         begin = row.bucket or 0
         for kind, figure in (("p50", row.p50), ("p95", row.p95), ("p99", row.p99)):
-            yield Step(kind=kind, begin=across(begin), end=across(begin + found.stretch), y=down(figure))
+            steps.append(Step(kind=kind, begin=across(begin), end=across(begin + found.stretch), y=down(figure)))
+            about = "about " if kind in row.estimated else ""
+            words = f"{kind} {about}{duration(figure)} of {row.count:,} in {duration(found.stretch)}: a trace near it"
+            if kind in row.examples:
+                x, y = across(begin + found.stretch // 2), down(figure)
+                marks.append(Mark(kind=kind, x=x, y=y, trace_id=row.examples[kind], words=words))
+    return marks, steps
 
 
 def _linear(first: int, last: int) -> Callable[[int], float]:

@@ -7,6 +7,7 @@ of its own (a rebound DNS name is refused by its Host), nor send requests from i
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -18,7 +19,7 @@ from tracelog.read.findings import judged
 from tracelog.show.page import page_html
 from tracelog.show.page.sources import policy
 from tracelog.show.ui import pages
-from tracelog.show.ui.asked import Asked, now
+from tracelog.show.ui.asked import Asked
 from tracelog.show.ui.found import look
 from tracelog.store import Store
 
@@ -83,14 +84,14 @@ class _Pages:
 
     def search(self, request: Request) -> Response:
         """Answer a search, with the slowest traces and the latency of operations."""
-        store, time = self._store, now()
+        store, now = self._store, time.time_ns()
         asked = Asked()
         try:
             asked = Asked.of(request.query_params)
-            found = look(store, asked, time)
+            found = look(store, asked, now)
         except (ConfigurationError, StoreError) as error:
-            return _page(pages.search_page(store, asked, None, now=time, problem=str(error)), _code(error))
-        return _page(pages.search_page(store, asked, found, now=time))
+            return _page(pages.search_page(store, asked, None, now=now, problem=str(error)), _code(error))
+        return _page(pages.search_page(store, asked, found, now=now))
 
     def find(self, request: Request) -> Response:
         """Go to the trace of an id or value; where several have it, list them."""
@@ -114,11 +115,10 @@ class _Pages:
             trace_id = ids.trace_id(any_id)
             if trace_id is None:
                 raise TraceNotFoundError(f"{any_id!r} is no trace id")
-            trace = judged(self._store.trace(trace_id), now())
+            trace = judged(self._store.trace(trace_id), time.time_ns())
         except (ConfigurationError, StoreError, TraceNotFoundError) as error:
             return self._problem(error, any_id)
-        headers = {**_HEADERS, "Content-Security-Policy": f"{policy()}; frame-ancestors 'none'"}
-        return StreamingResponse(page_html(trace, home="/"), media_type="text/html", headers=headers)
+        return StreamingResponse(page_html(trace, home="/"), media_type="text/html", headers=_headers(policy()))
 
     def _choices(self, wanted: str, matches: list[Match]) -> Response:
         """List the traces that hold a value, those with the longest root first, as `find` has them."""
@@ -154,7 +154,11 @@ class _OwnPages:
 
 
 def _page(html: str, code: int = 200) -> Response:
-    return HTMLResponse(html, code, {**_HEADERS, "Content-Security-Policy": pages.policy()})
+    return HTMLResponse(html, code, _headers(pages.policy()))
+
+
+def _headers(policy: str) -> dict[str, str]:
+    return {**_HEADERS, "Content-Security-Policy": f"{policy}; frame-ancestors 'none'"}
 
 
 def _code(error: Exception) -> int:
