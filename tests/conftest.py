@@ -20,7 +20,7 @@ RUNNING = os.environ.get("TRACELOG_TEST_ELASTICSEARCH")
 VERSIONS = (RUNNING,) if RUNNING else (_NEW,) if version("elasticsearch").startswith("9.") else (_OLD, _NEW)
 """The nodes to test against, in versions; a URL stands for a node that runs already. One may be asked for."""
 
-pytest_plugins = ["asking", "browsing", "running_shop"]
+pytest_plugins = ["asking", "browsing", "foreign", "running_shop"]
 
 OpenStore = Callable[[], Store]
 

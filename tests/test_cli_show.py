@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from asking import Ask, stored
 from otlp_lines import logs_line, record, span, spans_line
 
 from tracelog.cli import run
@@ -33,64 +34,58 @@ class Said(NamedTuple):
     err: list[str]
 
 
-Ask = Callable[..., Said]
+Show = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("show")
-    (folder / "stored.jsonl").write_text("".join(STORED))
-    assert run(["import", f"{folder}/stored.jsonl", "--store", f"sqlite:{folder}/show.db"]) == 0
-    return f"sqlite:{folder}/show.db"
+    return stored(STORED, tmp_path_factory.mktemp("show"))
 
 
 @pytest.fixture
-def ask(store: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
+def show(ask: Ask) -> Show:
     """Show with these arguments; return what was said, without where the id was found."""
-    monkeypatch.setenv("TRACELOG_STORE", store)
-    capsys.readouterr()
 
-    def asked(*arguments: str) -> Said:
-        code = run(["show", *arguments])
-        out, err = capsys.readouterr()
+    def shown(*arguments: str) -> Said:
+        code, out, err = ask("show", *arguments)
         return Said(code, out, [line for line in err.splitlines() if not line.startswith("found as")])
 
-    return asked
+    return shown
 
 
 RETRY = "retry: shop tried POST /stock 2 times in 410 ms, each time in vain"
 GAP = r"gap: 540 ms in shop POST /orders between 'lock \x1b[31mtaken' and 'done'"
 
 
-def test_debug_lines_are_folded_unless_all_is_wanted(ask: Ask) -> None:
-    folded, whole = (ask(PLAIN, *arguments).out.splitlines() for arguments in ((), ("--all",)))
+def test_debug_lines_are_folded_unless_all_is_wanted(show: Show) -> None:
+    folded, whole = (show(PLAIN, *arguments).out.splitlines() for arguments in ((), ("--all",)))
     assert [line.strip() for line in folded[6:]] == ["+0 ns    …     6 lines at DEBUG"]
     assert [line.rpartition("DEBUG ")[2] for line in whole[6:]] == [f"detail {n}" for n in range(6)]
 
 
-def test_findings_that_are_not_wanted_are_named_on_stderr_and_the_exit_code_says_so(ask: Ask) -> None:
-    assert ask(TRACE, "--fail-on", "retry")[::2] == (3, [RETRY])
-    assert ask(TRACE, "--fail-on", "repeated, gap,retry", "--no-logs")[::2] == (3, [RETRY, GAP])
-    code, out, err = ask(TRACE, "--json", "--fail-on", "gap")
+def test_findings_that_are_not_wanted_are_named_on_stderr_and_the_exit_code_says_so(show: Show) -> None:
+    assert show(TRACE, "--fail-on", "retry")[::2] == (3, [RETRY])
+    assert show(TRACE, "--fail-on", "repeated, gap,retry", "--no-logs")[::2] == (3, [RETRY, GAP])
+    code, out, err = show(TRACE, "--json", "--fail-on", "gap")
     assert (code, [finding["kind"] for finding in json.loads(out)["findings"]], err) == (3, ["retry", "gap"], [GAP])
 
 
-def test_where_none_of_them_is_found_the_trace_is_shown_and_that_is_all(ask: Ask) -> None:
-    assert ask(TRACE, "--fail-on", "repeated,serial")[::2] == (0, [])
-    code, out, err = ask(PLAIN, "--fail-on", "retry,gap")
+def test_where_none_of_them_is_found_the_trace_is_shown_and_that_is_all(show: Show) -> None:
+    assert show(TRACE, "--fail-on", "repeated,serial")[::2] == (0, [])
+    code, out, err = show(PLAIN, "--fail-on", "retry,gap")
     assert (code, out.splitlines()[0], err) == (0, "POST /orders  shop", [])
 
 
 @pytest.mark.parametrize("kinds", ["nonsense", "retry,nonsense", "retry,,gap"])
-def test_an_unknown_kind_is_wrong_use_and_all_kinds_are_named(kinds: str, ask: Ask) -> None:
-    code, out, (said,) = ask(TRACE, "--fail-on", kinds)
+def test_an_unknown_kind_is_wrong_use_and_all_kinds_are_named(kinds: str, show: Show) -> None:
+    code, out, (said,) = show(TRACE, "--fail-on", kinds)
     assert (code, out) == (2, "")
     assert "expected some of retry, gap, hidden, unlogged, repeated, serial, orphan, ghost, arriving, cycle" in said
 
 
-def test_a_trace_is_written_to_files_and_the_timeline_is_not_printed(ask: Ask, tmp_path: Path) -> None:
+def test_a_trace_is_written_to_files_and_the_timeline_is_not_printed(show: Show, tmp_path: Path) -> None:
     otlp, perfetto = tmp_path / "trace.jsonl", tmp_path / "trace.json"
-    said = ask(TRACE, "--otlp", str(otlp), "--perfetto", str(perfetto), "--fail-on", "retry")
+    said = show(TRACE, "--otlp", str(otlp), "--perfetto", str(perfetto), "--fail-on", "retry")
     assert said == (3, "", [f"written: {otlp}", f"written: {perfetto}", RETRY])
     assert sum("resourceSpans" in line for line in otlp.read_text().splitlines()) == 1
     events = json.loads(perfetto.read_bytes())["traceEvents"]
@@ -100,9 +95,9 @@ def test_a_trace_is_written_to_files_and_the_timeline_is_not_printed(ask: Ask, t
 
 
 def test_a_file_of_a_dash_is_standard_output_and_what_is_imported_from_it_is_there_already(
-    ask: Ask, tmp_path: Path, store: str, capsys: pytest.CaptureFixture[str]
+    show: Show, tmp_path: Path, store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = ask(TRACE, "--otlp", "-")
+    code, out, err = show(TRACE, "--otlp", "-")
     assert (code, err, len(out.splitlines())) == (0, [], 2)
     (tmp_path / "again.jsonl").write_text(out)
     assert run(["import", f"{tmp_path}/again.jsonl", "--store", store]) == 0
@@ -111,22 +106,22 @@ def test_a_file_of_a_dash_is_standard_output_and_what_is_imported_from_it_is_the
     )
 
 
-def test_a_page_is_written_beside_other_forms_and_what_it_shows_is_in_it(ask: Ask, tmp_path: Path) -> None:
+def test_a_page_is_written_beside_other_forms_and_what_it_shows_is_in_it(show: Show, tmp_path: Path) -> None:
     page, otlp = tmp_path / "trace.html", tmp_path / "trace.jsonl"
-    assert ask(TRACE, "--html", str(page), "--otlp", str(otlp)) == (
+    assert show(TRACE, "--html", str(page), "--otlp", str(otlp)) == (
         0, "", [f"written: {page}", f"written: {otlp}"],
     )  # fmt: skip
     html = page.read_text(encoding="utf-8")
     assert html.startswith("<!doctype html>")
     assert all(text in html for text in (TRACE, "POST /stock", r"lock \u001b[31mtaken"))
-    code, out, err = ask(TRACE, "--html", "-")
+    code, out, err = show(TRACE, "--html", "-")
     assert (code, out, err) == (0, html, [])
 
 
 @pytest.mark.parametrize("form", [(), ("--json",), ("--html", "-"), ("--otlp", "-"), ("--perfetto", "-")])
-def test_secrets_that_are_stored_are_hidden_in_whatever_is_shown(form: tuple[str, ...], ask: Ask) -> None:
-    assert "hunter2" in ask(SECRET, *form).out
-    code, out, err = ask(SECRET, *form, "--redact")
+def test_secrets_that_are_stored_are_hidden_in_whatever_is_shown(form: tuple[str, ...], show: Show) -> None:
+    assert "hunter2" in show(SECRET, *form).out
+    code, out, err = show(SECRET, *form, "--redact")
     assert (code, "hunter2" in out, "[redacted]" in out, err) == (0, False, True, ["secrets hidden: 2"])
 
 
@@ -144,7 +139,7 @@ def test_secrets_that_are_stored_are_hidden_in_whatever_is_shown(form: tuple[str
     ],
 )
 def test_what_cannot_be_written_or_checked_together_is_wrong_use(
-    arguments: tuple[str, ...], said: str, ask: Ask
+    arguments: tuple[str, ...], said: str, show: Show
 ) -> None:
-    code, out, err = ask(TRACE, *arguments)
+    code, out, err = show(TRACE, *arguments)
     assert (code, out, len(err), said in err[-1]) == (2, "", 1, True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import gc
 import random
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
 from documents import MS, START, keep, make_line, make_span, trace_id
-from foreign import INSTALLED, Cluster, cluster_of
+from foreign import INSTALLED, Cluster
 from layout_traps import JAEGER_SPANS, TRACE, jaeger
 
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
@@ -30,12 +29,6 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_module, "_FIRST_PAGE", 5)
     monkeypatch.setattr(search_module, "LARGEST_PAGE", 7)
     monkeypatch.setattr("tracelog.store.elastic.lists._FIRST_PAGE_OF_LONGEST", 5)
-
-
-@pytest.fixture
-def cluster(elasticsearch_url: str) -> Iterator[Cluster]:
-    with cluster_of(elasticsearch_url) as cluster:
-        yield cluster
 
 
 def open_contexts(store: ElasticsearchStore) -> int:

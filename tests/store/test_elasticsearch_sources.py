@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
 import pytest
-from foreign import INSTALLED, Cluster, cluster_of
+from foreign import INSTALLED, Cluster
 from layout_traps import ISO, JAEGER_SPANS, OTEL_SPANS, TRACE, A, B, jaeger, otel, transaction
 
 from tracelog.errors import ConfigurationError, StoreRejectedError
@@ -193,12 +192,6 @@ def test_a_field_that_cannot_say_is_replaced_by_its_twin_or_by_what_it_stands_in
         "span": None,
         "span.id": None,
     }
-
-
-@pytest.fixture
-def cluster(elasticsearch_url: str) -> Iterator[Cluster]:
-    with cluster_of(elasticsearch_url) as cluster:
-        yield cluster
 
 
 @pytest.mark.elasticsearch

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from foreign import INSTALLED, KEYWORD, LONG, TEXT, Ask, Cluster, asking, cluster_of
+from foreign import INSTALLED, KEYWORD, LONG, TEXT, Ask, Cluster
 from layout_traps import (
     APM_ERRORS,
     APM_SPANS,
@@ -97,26 +97,15 @@ COMMANDS = (
 )
 
 
-@pytest.fixture
-def cluster(elasticsearch_url: str) -> Iterator[Cluster]:
-    with cluster_of(elasticsearch_url) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def ask(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Ask:
-    return asking(cluster, capsys)
-
-
 @pytest.mark.parametrize("mapping", MAPPINGS)
-def test_no_command_fails_whatever_is_stored_and_mapped(mapping: str, cluster: Cluster, ask: Ask) -> None:
+def test_no_command_fails_whatever_is_stored_and_mapped(mapping: str, cluster: Cluster, ask_cluster: Ask) -> None:
     for index, documents in HOSTILE.items():
         raw = [json.dumps(document).encode() for document in documents]
         nested = raw[0][:-1] + b', "deep": ' + DEEP + b"}"
         kept = [each for each in [*raw, nested] if b'"_' not in each]
         cluster.put(index, [], MAPPINGS[mapping])
         put_leniently(cluster, index, kept)
-    said = {arguments: ask(*arguments) for arguments in COMMANDS}
+    said = {arguments: ask_cluster(*arguments) for arguments in COMMANDS}
     assert {code for code, _, _ in said.values()} <= {0, 1}
     assert {err for code, _, err in said.values() if "Traceback" in err or err.startswith("tracelog: http")} == set()
     lines = [json.loads(line) for line in said["logs", "--json"][1].splitlines()]
@@ -151,7 +140,9 @@ CONFLICTS: dict[str, Document] = {
 
 
 @pytest.mark.parametrize("conflict", CONFLICTS)
-def test_indices_that_map_a_field_differently_are_read_as_one(conflict: str, cluster: Cluster, ask: Ask) -> None:
+def test_indices_that_map_a_field_differently_are_read_as_one(
+    conflict: str, cluster: Cluster, ask_cluster: Ask
+) -> None:
     """One index as the collector makes it, one with a field that would make a search of both fail."""
     number = conflict == "a date as number"
     late = {"@timestamp": 1_776_608_581_201} if number else {"@timestamp": "2026-04-19T14:23:01.201Z"}
@@ -162,17 +153,17 @@ def test_indices_that_map_a_field_differently_are_read_as_one(conflict: str, clu
     cluster.put(
         "traces-third.otel-{}", [otel(C, "third", parent_span_id=B, **{"@timestamp": ISO.replace("200", "202")})]
     )
-    trace = json.loads(ask("show", TRACE, "--json")[1])
+    trace = json.loads(ask_cluster("show", TRACE, "--json")[1])
     assert [(each["name"], each["depth"]) for each in trace["spans"]] == [("first", 0), ("second", 1), ("third", 2)]
-    (row,) = map(json.loads, ask("slow", "--json")[1].splitlines())
+    (row,) = map(json.loads, ask_cluster("slow", "--json")[1].splitlines())
     assert (row["name"], row["span_count"]) == ("first", 3)
-    code, out, err = ask("show", B, "--list", "--json")
+    code, out, err = ask_cluster("show", B, "--list", "--json")
     assert (code, json.loads(out)["trace_id"], json.loads(out)["count"], err) == (0, TRACE, 1, "")
-    operations = {json.loads(line)["name"] for line in ask("ops", "--json")[1].splitlines()}
+    operations = {json.loads(line)["name"] for line in ask_cluster("ops", "--json")[1].splitlines()}
     assert operations >= {"first", "third"}
 
 
-def test_what_is_done_otherwise_is_said_once(cluster: Cluster, ask: Ask) -> None:
+def test_what_is_done_otherwise_is_said_once(cluster: Cluster, ask_cluster: Ask) -> None:
     fields = dict.fromkeys(("@timestamp", "name", "duration", "trace_id"), TEXT)
     cluster.put("traces-other.otel-{}", [otel(A, "GET /cart"), otel(B, "GET /")], {"properties": fields})
     index = f"traces-other.otel-{cluster.own}"
@@ -184,7 +175,7 @@ def test_what_is_done_otherwise_is_said_once(cluster: Cluster, ask: Ask) -> None
             f"{index}: name is compared but roughly there, as it is mapped, and decided on here",
             f"{index}: times are not mapped as such, so that all is read and sorted here",
         ]
-    code, out, err = ask("slow", "--json", "--operation", "GET /")
+    code, out, err = ask_cluster("slow", "--json", "--operation", "GET /")
     assert (code, json.loads(out)["name"], err.splitlines()[1:]) == (
         0,
         "GET /",

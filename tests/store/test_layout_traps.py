@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from foreign import INSTALLED, Ask, Cluster, asking, cluster_of
+from foreign import INSTALLED, Ask, Cluster
 from layout_traps import TRAPS, Trap
-
-
-@pytest.fixture
-def cluster(elasticsearch_url: str) -> Iterator[Cluster]:
-    with cluster_of(elasticsearch_url) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def ask(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Ask:
-    return asking(cluster, capsys)
 
 
 def rows_of(trace: Any) -> list[str]:
@@ -38,9 +26,9 @@ def rows_of(trace: Any) -> list[str]:
 @pytest.mark.elasticsearch
 @pytest.mark.parametrize("mapping", ["installed", "dynamic"])
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
-def test_documents_of_others_are_read(trap: Trap, mapping: str, cluster: Cluster, ask: Ask) -> None:
+def test_documents_of_others_are_read(trap: Trap, mapping: str, cluster: Cluster, ask_cluster: Ask) -> None:
     for index, documents in trap.documents.items():
         cluster.put(index, documents, INSTALLED[index] if mapping == "installed" else None)
-    code, out, err = ask("show", trap.trace, "--json")
+    code, out, err = ask_cluster("show", trap.trace, "--json")
     assert (code, rows_of(json.loads(out)) if out else err) == (0, trap.rows)
     assert "passed over" not in err

@@ -250,8 +250,16 @@ def _dynamic(name: str, value: Any) -> dict[str, str]:
     return {name: "text", f"{name}.keyword": "keyword"}
 
 
-def asking(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Return a function that runs a command on the indices of a test, and returns its exit code and what it printed."""
+@pytest.fixture
+def cluster(elasticsearch_url: str) -> Iterator[Cluster]:
+    """Indices of a test's own on a real node, to be filled as others would."""
+    with cluster_of(elasticsearch_url) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def ask_cluster(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Run a command on these indices; return its exit code and what it printed."""
 
     def asked(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
