@@ -9,6 +9,8 @@ from tracelog.model import SpanOutline
 from tracelog.read.copies import without_copies
 from tracelog.read.parents import CALLING, SpanIndex, trace_ancestry
 
+_LATER = -1  # of a span below one that starts after it
+
 Id = tuple[str, str]
 """A trace id and a span id."""
 Known = Mapping[Id, Sequence[SpanOutline]]
@@ -44,19 +46,17 @@ class CalledTrace:
 
     def _entries(self) -> list[int]:
         """Return the topmost span that is reached from each without leaving its service."""
-        entries = [-1] * len(self.spans)
-        for position in range(len(entries)):
-            path: list[int] = []
+        entries: list[int] = []
+        for position, (parent, crosses) in enumerate(zip(self.parents, self.crosses, strict=True)):
+            if parent is None or crosses:
+                entries.append(position)
+            else:
+                entries.append(entries[parent] if parent < position else _LATER)
+        for position in [place for place, entry in enumerate(entries) if entry == _LATER]:
             at = position
-            while entries[at] < 0:
-                path.append(at)
-                parent = self.parents[at]
-                if parent is None or self.crosses[at]:
-                    entries[at] = at
-                else:
-                    at = parent
-            for passed in path:
-                entries[passed] = entries[at]
+            while entries[at] == _LATER:
+                at = self.parents[at] or 0
+            entries[position] = entries[at]
         return entries
 
     def entry_id(self, position: int) -> Id:

@@ -60,8 +60,8 @@ class SpanIndex:
         positions = range(len(spans))
         self._first = {span.span_id: place for place, span in zip(reversed(positions), reversed(spans), strict=True)}
         self._shared = _shared(spans) if len(self._first) < len(spans) else {}
-        for span_id in [held for held in self._first if not is_id(held)]:
-            del self._first[span_id]
+        for nothing in [held for held in self._first if not held.strip("0")]:
+            del self._first[nothing]
 
     def __contains__(self, span_id: str) -> bool:
         return span_id in self._first
@@ -77,15 +77,18 @@ class SpanIndex:
         found = self._first.get(span_id)
         return found if found != besides else None
 
-    def parent(self, span: Placed, position: int) -> int | None:
-        """Return which span the one at a position stands below: the client that shares its id, or what it names."""
-        named = span.parent_span_id
-        if not self._shared:
-            found = self._first.get(named) if named else None
-            return found if found != position else None
+    def parents(self, spans: Sequence[Placed]) -> list[int | None]:
+        """Return which span each stands below, never itself: the client that shares its id, or what it names."""
+        if self._shared:
+            return [self._parent(span, position) for position, span in enumerate(spans)]
+        found = [self._first.get(span.parent_span_id or "") for span in spans]
+        return [None if parent == position else parent for position, parent in enumerate(found)]
+
+    def _parent(self, span: Placed, position: int) -> int | None:
         shared = self._shared.get(span.span_id) if span.kind in CALLED else None
         if shared is not None and shared.caller is not None:
             return shared.caller
+        named = span.parent_span_id
         return self.owner(named, None if span.kind in CALLED else span.service, position) if named else None
 
 
@@ -111,18 +114,19 @@ class Ancestry(NamedTuple):
 
 def trace_ancestry(spans: Sequence[Placed], index: SpanIndex) -> Ancestry:
     """Find each span's parent; break circles at their earliest span."""
-    parents = [index.parent(span, position) for position, span in enumerate(spans)]
+    parents = index.parents(spans)
     cycles: dict[int, int] = {}
     orphans: dict[str, list[int]] = defaultdict(list)
     backwards = False
     for position, (span, parent) in enumerate(zip(spans, parents, strict=True)):
-        named = span.parent_span_id
         if parent is not None:
-            backwards |= parent > position
-        elif is_id(named) and named in index:
-            cycles[position] = position
-        elif is_id(named):
-            orphans[named].append(position)
+            if parent > position:
+                backwards = True
+        elif is_id(named := span.parent_span_id):
+            if named in index:
+                cycles[position] = position
+            else:
+                orphans[named].append(position)
     if backwards:  # or there is no circle
         _break_circles(parents, cycles)
     return Ancestry(parents, cycles, orphans)

@@ -408,7 +408,7 @@ def parse_timestamp(value: str | float) -> int:
     if not isinstance(value, str):
         whole, fraction = divmod(value, 1)  # apart, for a float does not hold this many digits
         return int(whole) * 1_000_000 + round(fraction * 1_000_000)
-    if value[4:5] == "-":
+    if "-" in value:
         return times.parse_iso(value)
     milliseconds, _, nanoseconds = value.partition(".")
     if milliseconds.isdecimal():

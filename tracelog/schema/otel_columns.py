@@ -6,6 +6,7 @@ A store keeps a document as it is. To know which span or line it holds, whose, a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -136,7 +137,7 @@ def read_span(body: bytes) -> SpanColumns:
         span_id,
         _service_of(document),
         document.name,
-        document.kind.upper() or "UNSPECIFIED",
+        _kind(document.kind),
         ((document.status and document.status.code) or "UNSET").upper(),
         parse_timestamp(document.timestamp),
         max(document.duration, 0),
@@ -150,7 +151,7 @@ def read_outline(body: bytes | Raw) -> SpanOutline:
     """Return the outline of a span. Raise `msgspec.DecodeError` or ValueError."""
     document = _outline_decoder.decode(body)
     trace_id, span_id = ids.of_span(document.trace_id, document.span_id)
-    kind = document.kind.upper() or "UNSPECIFIED"
+    kind, status, links = _kind(document.kind), document.status, document.links
     return SpanOutline(
         trace_id,
         span_id,
@@ -160,9 +161,9 @@ def read_outline(body: bytes | Raw) -> SpanOutline:
         kind,
         parse_timestamp(document.timestamp),
         max(document.duration, 0),
-        document.status is not None and document.status.code is not None and document.status.code.upper() == "ERROR",
+        status is not None and status.code is not None and status.code.upper() == "ERROR",
         peer_of(_attributes_decoder.decode(document.attributes)) if kind in CALLING else None,
-        tuple((link.trace_id, link.span_id) for link in document.links) if document.links else (),
+        tuple((link.trace_id, link.span_id) for link in links) if links else (),
     )
 
 
@@ -185,6 +186,12 @@ def read_said(document: str) -> Said:
     held = _said_decoder.decode(document)
     line = LogEntry(time=0, body=read_body(held.body), event_name=held.event_name)
     return Said(ids.trace_id(held.trace_id), held.attributes or {}, line.message)
+
+
+@lru_cache(64)
+def _kind(text: str) -> str:
+    """Return a kind as the model has it, the same object for the many spans that are of it."""
+    return text.upper() or "UNSPECIFIED"
 
 
 def _service_of(document: _AnySpan | _Log) -> str:

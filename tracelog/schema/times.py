@@ -29,10 +29,8 @@ _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1
 
 def parse_iso(text: str) -> int:
     """Return an ISO 8601 time as ns since the epoch; UTC where it names no zone. Raise ValueError."""
-    if len(text) == _WRITTEN and text[29] == "Z" and text[19] == "." and text[16] == ":":
-        fraction = text[20:29]
-        if fraction.isdecimal():
-            return _parse_second(text[:19]) + int(fraction)
+    if len(text) == _WRITTEN and text[29] == "Z" and (fraction := text[20:29]).isdecimal():
+        return _parse_second(text[:20]) + int(fraction)
     match = _ISO.fullmatch(text.strip())
     if not match:
         raise ValueError(f"not a time: {text!r} (expected for example 2026-04-19T14:23:01Z)")
@@ -43,8 +41,8 @@ def parse_iso(text: str) -> int:
 
 @lru_cache(maxsize=64)
 def _parse_second(text: str) -> int:
-    """Return a whole second of UTC as ns, the same for the many times within it."""
-    return parse_iso(f"{text}Z")
+    """Return a second of UTC with the point behind it as ns, the same for the many times within it."""
+    return parse_iso(f"{text}0Z")
 
 
 def _offset(zone: str | None) -> int:

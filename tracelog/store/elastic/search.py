@@ -90,10 +90,14 @@ class Searcher:
         ]
 
     def _stream(self, search: Search, first: Sequence[Hit]) -> Iterator[Hit]:
-        """Yield what was found, then what is behind it as of now."""
+        """Yield what was found, then what is behind it as of now; in any order, all as of now."""
+        (order,) = search[1]["sort"]
+        if not isinstance(order, Mapping):
+            yield from self._pages(*search, LARGEST_PAGE, _in_turn)
+            return
         yield from first
         known = {(hit.index, hit.id) for hit in first}
-        for hit in self._pages(*search, _FIRST_PAGE, _merged(search[1]["sort"])):
+        for hit in self._pages(*search, _FIRST_PAGE, _merged(order)):
             if (hit.index, hit.id) not in known:
                 yield hit
 
@@ -151,17 +155,13 @@ def _ahead(threads: ThreadPoolExecutor, pages: Pages) -> Pages:
 
 
 def _in_turn(*slices: Pages) -> Iterator[Hit]:
-    """Yield the hits of slices, a page of each in turn."""
-    for pages in zip_longest(*slices, fillvalue=()):
-        for page in pages:
-            yield from page
+    """Return the hits of slices, a page of each in turn."""
+    return chain.from_iterable(chain.from_iterable(zip_longest(*slices, fillvalue=())))
 
 
-def _merged(sort: Sequence[Any]) -> Callable[..., Iterable[Hit]]:
+def _merged(by: Mapping[str, Any]) -> Callable[..., Iterable[Hit]]:
     """Return what puts slices together in the order that each has."""
-    if not isinstance(sort[0], Mapping):
-        return _in_turn
-    ((_, order),) = sort[0].items()
+    ((_, order),) = by.items()
     descending = order["order"] == "desc"
 
     def merge(*slices: Pages) -> Iterable[Hit]:
