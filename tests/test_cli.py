@@ -31,7 +31,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def found(field: str, count: int = 5, trace: str = SLOW) -> str:
-    return f"found as {field} in {count} documents of trace {trace}\n"
+    return f"found as {field} in {count} document{'' if count == 1 else 's'} of trace {trace}\n"
 
 
 TIMELINE = """\
@@ -147,7 +147,7 @@ ALL = "window: all that is stored\n"
             "window: from 2026-04-19T00:00:00Z until 2026-04-19T14:00:00Z\n",
         ),
         (("--since", "0001-01-01", "--until", "9999-12-31", "--level", "ERROR"), ["charge failed"],
-         "window: from 1677-09-21T00:12:43Z until 2262-04-11T23:47:16Z\n"),
+         "window: from 1677-09-21T00:12:43.145224192Z until 2262-04-11T23:47:16.854775807Z\n"),
     ],
 )  # fmt: skip
 def test_logs_prints_the_lines_that_are_wanted_by_time(

@@ -88,7 +88,7 @@ def test_a_failure_is_one_line_on_stderr_and_an_exit_code(
 @pytest.mark.slow
 def test_data_goes_to_stdout_and_words_to_stderr(folder: Path) -> None:
     done = tracelog(folder, "show", TRACE, "--no-logs")
-    assert (done.returncode, done.stderr) == (0, f"found as trace_id in 2001 documents of trace {TRACE}\n")
+    assert (done.returncode, done.stderr) == (0, f"found as trace_id in 2,001 documents of trace {TRACE}\n")
     assert done.stdout.startswith("GET /  shop\n")
     assert "\x1b" not in done.stdout
 

@@ -171,7 +171,7 @@ def test_show_prints_the_slowest_with_a_row_for_each_span_and_line(incident: Inc
     assert {each["span_id"] for each in trace["spans"]} == spans
     code, out, err = ask("show", slowest)
     assert (code, out.count(" INFO ") + out.count(" ERROR ") + out.count(" WARN ") >= lines) == (0, True)
-    assert err == f"found as trace_id in {len(spans) + lines} documents of trace {slowest}\n"
+    assert err == f"found as trace_id in {len(spans) + lines:,} documents of trace {slowest}\n"
 
 
 def test_logs_prints_exactly_the_errors(incident: Incident, recorded: Store, ask: Ask) -> None:

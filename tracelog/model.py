@@ -300,13 +300,19 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
 
     @property
     def root(self) -> Span | None:
-        """The first root span; where none arrived, the first span at the top."""
+        """The longest root span; where none arrived, the longest that its service was entered by, else the first.
+
+        Of spans that took as long, it is the first.
+        """
         return self.root_node.span if self.root_node else None
 
-    @property
+    @cached_property
     def root_node(self) -> Node | None:
         """The place of `root`."""
-        return next((node for node in self.nodes if node.is_root), self.nodes[0] if self.nodes else None)
+        tops = [node for node in self.nodes if node.parent is None]
+        entries = [node for node in tops if node.span.kind in ("SERVER", "CONSUMER")]
+        chosen = [node for node in tops if node.is_root] or entries or tops[:1]
+        return max(chosen, key=lambda node: node.span.duration, default=None)
 
     @cached_property
     def services(self) -> tuple[str, ...]:

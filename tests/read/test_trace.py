@@ -57,6 +57,16 @@ def test_a_trace_without_a_root_has_its_first_orphan_for_one_and_is_not_complete
     assert (trace.root, trace.complete) == (SPANS[1], False)
 
 
+def test_of_several_roots_the_longest_is_the_root_and_without_one_the_longest_entry() -> None:
+    beacon, page = make_span(0, duration=1), make_span(1, start=2, duration=90)
+    auth, orders, client = (
+        make_span(number, 77, start=number, duration=length, kind=kind)
+        for number, length, kind in ((2, 5, "SERVER"), (3, 80, "CONSUMER"), (4, 95, "CLIENT"))
+    )
+    assert build_trace(TRACE, [beacon, page, orders], []).root == page
+    assert build_trace(TRACE, [auth, orders, client], []).root == orders
+
+
 def test_a_trace_of_lines_alone_has_their_extent_and_no_root() -> None:
     trace = build_trace(TRACE, [], LINES)
     assert (trace.root, trace.complete, trace.nodes) == (None, False, ())

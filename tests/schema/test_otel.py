@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracelog.model import ExceptionInfo, LogEntry, Span, SpanEvent, SpanLink
-from tracelog.schema import otel
+from tracelog.schema import otel, otel_columns
 from tracelog.schema.otel_columns import read_outline
 from tracelog.schema.outlines import outline
 
@@ -294,6 +294,13 @@ LINES = st.builds(
 @given(SPANS)
 def test_a_span_is_read_as_it_was_written(span: Span) -> None:
     assert otel.decode_span(otel.encode_span(span).body) == span
+
+
+def test_a_duration_that_64_bits_do_not_hold_is_read_as_the_longest() -> None:
+    body = b'{"@timestamp":"2026-04-19T14:23:01Z","trace_id":"%b","span_id":"%b","duration":%d}' % (
+        b"1" * 32, b"2" * 16, 2**64 - 1,
+    )  # fmt: skip
+    assert {read(body).duration for read in (otel.decode_span, read_outline, otel_columns.read_span)} == {2**63 - 1}
 
 
 @given(SPANS)

@@ -95,6 +95,10 @@ def test_a_span_with_nothing_but_ids_and_times_is_read() -> None:
     )
 
 
+def test_an_end_beyond_all_time_makes_the_longest_duration_that_64_bits_hold() -> None:
+    assert decode_span(endTimeUnixNano=str(2**64 - 1), startTimeUnixNano="0").duration == 2**63 - 1
+
+
 def test_every_field_of_a_log_record_is_read() -> None:
     raw = {
         "timeUnixNano": str(START),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracelog.errors import ConfigurationError
-from tracelog.schema.times import LATEST, SECOND, format_iso, parse_epoch, parse_iso
+from tracelog.schema.times import LATEST, SECOND, format_iso, format_short, parse_epoch, parse_iso
 from tracelog.store.query import moment
 
 NOON = 1_776_600_000_000_000_000
@@ -96,6 +96,13 @@ def test_a_time_is_written_with_as_many_digits_as_are_known_in_threes(time: int)
 )
 def test_the_digits_of_the_fraction_can_be_chosen(digits: int | None, written: str) -> None:
     assert format_iso(NOON + 1500, digits=digits) == written
+
+
+@pytest.mark.parametrize(
+    ("later", "written"), [(0, "12:00:00Z"), (900_000_000, "12:00:00.900Z"), (1, "12:00:00.000000001Z")]
+)
+def test_a_whole_second_can_be_written_without_a_fraction_and_no_other(later: int, written: str) -> None:
+    assert format_short(NOON + later) == f"2026-04-19T{written}"
 
 
 def test_times_beyond_the_calendar_are_written_as_its_ends() -> None:

@@ -37,6 +37,17 @@ LINE_OBJECT = {
 }
 
 
+def test_what_an_event_says_under_the_names_of_its_own_time_and_name_is_kept_beside_them() -> None:
+    event = SpanEvent(START, "flag", {"name": "new-checkout", "time": "09:30", "variant": "on"})
+    (shown,) = printed(
+        json_output.trace_object(build_trace(TRACE, [make_span(1, None, (0, 5), "GET /", "shop", events=(event,))], []))
+    )["spans"]
+    assert shown["events"] == [
+        {"attributes.name": "new-checkout", "attributes.time": "09:30", "variant": "on", "name": "flag",
+         "time": "2026-04-19T14:23:01.200Z"}
+    ]  # fmt: skip
+
+
 def test_a_trace_is_printed_whole_with_its_spans_in_tree_order_and_its_lines_on_them() -> None:
     root = make_span(
         1, None, (0, 540), "POST /checkout", "api-gateway", kind="SERVER", attributes={"http.route": "/checkout"}

@@ -164,3 +164,25 @@ def named(trace: Trace) -> Trace:
     spans = [msgspec.structs.replace(span, resource={"service.name": span.service}) for span in trace.spans]
     logs = [msgspec.structs.replace(line, resource={"service.name": line.service}) for line in trace.logs]
     return build_trace(TRACE, spans, logs)
+
+
+def test_what_is_nested_too_deeply_for_a_reader_is_written_as_its_json() -> None:
+    deep: Any = "end"
+    for _ in range(600):
+        deep = [deep]
+    trace = build_trace(
+        TRACE, [make_span(1, None, (0, 5), "GET /", "shop", attributes={"deep": deep, "order.id": "A-1"})], []
+    )
+    (line,) = otlp_lines(trace)
+    (resource,) = json.loads(line)["resourceSpans"]
+    attributes = {each["key"]: each["value"] for each in resource["scopeSpans"][0]["spans"][0]["attributes"]}
+    value, levels = attributes["deep"], 0
+    while "arrayValue" in value:
+        (value,), levels = value["arrayValue"]["values"], levels + 1
+    assert (attributes["order.id"], json.loads(value["stringValue"])) == ({"stringValue": "A-1"}, nested(deep, levels))
+
+
+def nested(value: Any, levels: int) -> Any:
+    for _ in range(levels):
+        (value,) = value
+    return value

@@ -64,6 +64,8 @@ def test_what_ascii_lacks_is_drawn_with_what_it_has() -> None:
         (12_300 * US, "12.3 ms"), (540 * MS, "540 ms"), (S, "1.00 s"), (8_120 * MS, "8.12 s"), (59 * S, "59.0 s"),
         (60 * S, "1 m 00 s"), (125 * S, "2 m 05 s"), (599 * S, "9 m 59 s"), (750 * S, "12.5 m"), (4500 * S, "1.25 h"),
         (45_000 * S, "12.5 h"), (100 * 3600 * S, "4.17 d"), (2**63, "106752 d"),
+        (999_499, "999 µs"), (999_500, "1.00 ms"), (9_996 * MS, "10.0 s"), (59_960 * MS, "1 m 00 s"),
+        (3_599 * S, "60.0 m"), (35_990 * S, "10.0 h"),
     ],
 )  # fmt: skip
 def test_a_duration_is_said_with_the_digits_that_matter(nanoseconds: int, shown: str) -> None:

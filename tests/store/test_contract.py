@@ -326,6 +326,15 @@ def test_a_trace_is_measured_by_its_root_or_without_one_by_its_longest_entry(sto
     assert store.slowest(limit=1) == [summary(entry, **second)]
 
 
+def test_a_trace_that_failed_before_the_window_failed(store: Store) -> None:
+    root = make_span(1, ms=2000, kind="SERVER", service="gateway")
+    failed = make_span(2, parent=1, at=10 * MS, ms=10, kind="CLIENT", service="gateway", status="ERROR")
+    entry = make_span(3, parent=1, at=600 * MS, ms=1300, kind="SERVER", service="worker")
+    keep(store, root, failed, entry)
+    (row,) = store.slowest(service="worker", errors=True, since=START + 500 * MS)
+    assert (row.name, row.error_count) == (entry.name, 1)
+
+
 def test_the_slowest_can_be_narrowed_to_a_service_an_operation_or_an_attribute(store: Store) -> None:
     root = make_span(1, ms=100, kind="SERVER", service="gateway")
     entry = make_span(2, parent=1, ms=80, kind="SERVER", service="cart", attributes={"tenant": "blue"})

@@ -57,6 +57,13 @@ def test_operations_say_their_latency_with_a_trace_for_each_figure(store: Store)
     assert store.operations(since=START + 1, until=START + 4 * MS) == [get(3, (2, 3, 3, 3), (2, 3, 3, 3))]
 
 
+def test_a_span_that_took_no_time_is_measured_as_any_other(store: Store) -> None:
+    quick = [make_span(n, trace=n, ms=0, name="GET /", kind="SERVER") for n in (1, 2, 3)]
+    keep(store, *quick, make_span(4, trace=4, ms=8_000, name="GET /", kind="SERVER"))
+    (row,) = store.operations()
+    assert (row.count, row.p50, row.p95, row.max, row.estimated) == (4, 0, 8_000 * MS, 8_000 * MS, ())
+
+
 def test_each_stretch_of_time_is_measured_by_itself(store: Store) -> None:
     keep(store, *SPANS)
     rows = store.operations(by="100ms")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tracelog.show.text import escape
 from tracelog.store import Store, open_store
 
 FOUND, NOTHING_FOUND, WRONG_USE, CHECK_FAILED = 0, 1, 2, 3
@@ -53,4 +54,4 @@ def print_table(name: str, rows: list[Any]) -> int:
 def say(*lines: str) -> None:
     """Print words, a line each."""
     for line in lines:
-        click.echo(line, err=True)
+        click.echo(escape(line), err=True)

@@ -12,18 +12,20 @@ _MOST_SAID = 72
 
 def duration(nanoseconds: int) -> str:
     """Return a duration with three digits that matter: `850 µs`, `12.3 ms`, `8.12 s`, `2 m 05 s`, `1.25 h`."""
-    if _MINUTE <= nanoseconds < 10 * _MINUTE:
-        minutes, rest = divmod(nanoseconds, _MINUTE)
+    nearest = nanoseconds if nanoseconds >= _MINUTE else int(float(f"{nanoseconds:.3g}"))
+    if _MINUTE <= nearest < 10 * _MINUTE:
+        minutes, rest = divmod(nearest, _MINUTE)
         return f"{minutes} m {rest // _SECOND:02d} s"
     for unit, size in _UNITS:
-        if nanoseconds >= size:
-            return f"{three_digits(nanoseconds / size)} {unit}"
-    return f"{nanoseconds} ns"
+        if nearest >= size:
+            return f"{three_digits(nearest / size)} {unit}"
+    return f"{nearest} ns"
 
 
 def three_digits(value: float) -> str:
     """Return a number of at least one with the three digits that matter: `1.25`, `12.3`, `850`."""
-    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"  # noqa: PLR2004 - digits
+    nearest = float(f"{value:.3g}")
+    return f"{value:.{2 if nearest < 10 else 1 if nearest < 100 else 0}f}"  # noqa: PLR2004 - digits
 
 
 def count(number: int, noun: str) -> str:

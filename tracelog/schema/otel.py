@@ -132,7 +132,7 @@ class _WrittenSpan(msgspec.Struct, omit_defaults=True, kw_only=True):
     trace_state: str | None = None
     name: str = ""
     kind: str = ""
-    duration: int = 0
+    duration: int
     attributes: dict[str, Any] = {}
     links: list[_Link] | None = None
     status: _Status | None = None
@@ -353,7 +353,7 @@ def decode_span(body: bytes | msgspec.Raw) -> Span:
         name=document.name,
         service=document.service.name if document.service else service_of(resource),
         start=parse_timestamp(document.timestamp),
-        duration=max(document.duration, 0),
+        duration=min(max(document.duration, 0), times.LONGEST),
         kind=document.kind.upper() or "UNSPECIFIED",
         status=(status.code or "UNSET").upper(),
         status_message=status.message,

@@ -14,6 +14,7 @@ from msgspec import Raw, field
 
 from tracelog import ids
 from tracelog.model import LEVELS, LogEntry, SpanOutline, level_of
+from tracelog.schema import times
 from tracelog.schema.otel import Body, parse_timestamp, read_body, read_resource, service_of
 from tracelog.schema.peers import CALLING, peer_of
 
@@ -140,7 +141,7 @@ def read_span(body: bytes) -> SpanColumns:
         _kind(document.kind),
         ((document.status and document.status.code) or "UNSET").upper(),
         parse_timestamp(document.timestamp),
-        max(document.duration, 0),
+        min(max(document.duration, 0), times.LONGEST),
         document.parent_span_id is None or ids.span_id(document.parent_span_id) is None,
         document.attributes,
         frozenset(link.trace_id for link in document.links) if document.links else _NO_TRACES,
@@ -160,7 +161,7 @@ def read_outline(body: bytes | Raw) -> SpanOutline:
         _service_of(document),
         kind,
         parse_timestamp(document.timestamp),
-        max(document.duration, 0),
+        min(max(document.duration, 0), times.LONGEST),
         status is not None and status.code is not None and status.code.upper() == "ERROR",
         peer_of(_attributes_decoder.decode(document.attributes)) if kind in CALLING else None,
         tuple((link.trace_id, link.span_id) for link in links) if links else (),

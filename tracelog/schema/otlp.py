@@ -17,7 +17,7 @@ import msgspec
 
 from tracelog import ids
 from tracelog.model import Attributes, LogEntry, Span, SpanEvent, SpanLink
-from tracelog.schema import otel
+from tracelog.schema import otel, times
 
 _Integer = int | str | float
 
@@ -193,7 +193,7 @@ def _span(span: _Span, resource: Attributes, scope: _Scope) -> Span:
         name=span.name,
         service=service_of(resource),
         start=start,
-        duration=max(int(span.end_time_unix_nano) - start, 0),
+        duration=min(max(int(span.end_time_unix_nano) - start, 0), times.LONGEST),
         kind=_named(span.kind, KINDS, "SPAN_KIND_"),
         status=_named(status.code, STATUSES, "STATUS_CODE_"),
         status_message=status.message or None,

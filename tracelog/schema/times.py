@@ -24,6 +24,8 @@ _WRITTEN = len("2026-04-19T14:23:01.200000000Z")
 """How long a time is that tracelog wrote."""
 LATEST = 2**63
 """The first time, in ns, that 64 bits no longer hold; it lies in the year 2262."""
+LONGEST = LATEST - 1
+"""The longest duration, in ns, that 64 bits hold; a longer one is damage, and is read as this one."""
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 and 9999
 
 
@@ -65,6 +67,11 @@ def format_iso(time: int, *, digits: int | None = None) -> str:
     if not digits:
         return f"{_format_second(seconds)}Z"
     return f"{_format_second(seconds)}.{str(SECOND + nanoseconds)[1 : digits + 1]}Z"
+
+
+def format_short(time: int) -> str:
+    """Return ns since the epoch as RFC 3339 in UTC, a whole second without a fraction."""
+    return format_iso(time, digits=None if time % SECOND else 0)
 
 
 def format_created(seconds: float) -> str:

@@ -102,7 +102,8 @@ def _span(node: Node) -> dict[str, Any]:
 
 
 def _event(event: SpanEvent) -> dict[str, Any]:
-    return {**event.attributes, "time": format_iso(event.time), "name": event.name}
+    own = {"time": format_iso(event.time), "name": event.name}
+    return {**{f"attributes.{key}" if key in own else key: value for key, value in event.attributes.items()}, **own}
 
 
 def _link(link: SpanLink) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tracelog.schema.otlp import KINDS, RECORD_ID, STATUSES, service_of
 _Object = dict[str, Any]
 _encode_key = msgspec.json.Encoder(order="deterministic").encode
 _encode = msgspec.json.Encoder().encode
+_DEEPEST = 100  # levels; whoever reads it parses three of JSON for each
 _INT64 = range(-(2**63), 2**63)
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
@@ -116,12 +117,14 @@ def _time(time: int) -> str:
     return str(max(time, 0))
 
 
-def _attributes(held: Attributes) -> list[_Object]:
-    return [{"key": key, "value": _value(value)} for key, value in held.items()]
+def _attributes(held: Attributes, depth: int = 0) -> list[_Object]:
+    return [{"key": key, "value": _value(value, depth)} for key, value in held.items()]
 
 
-def _value(value: Any) -> _Object:
-    """Return a value as an AnyValue; what that has no kind for, as its text."""
+def _value(value: Any, depth: int = 0) -> _Object:
+    """Return a value as an AnyValue; what that has no kind for, as its text, what is nested too deeply, as its JSON."""
+    if depth > _DEEPEST:
+        return {"stringValue": _encode(value).decode()}
     if value is None:
         return {}
     if isinstance(value, bool):
@@ -131,7 +134,7 @@ def _value(value: Any) -> _Object:
     if isinstance(value, float):
         return {"doubleValue": value if math.isfinite(value) else _NOT_FINITE[str(value)]}
     if isinstance(value, Mapping):
-        return {"kvlistValue": {"values": _attributes(value)}}
+        return {"kvlistValue": {"values": _attributes(value, depth + 1)}}
     if isinstance(value, list | tuple):
-        return {"arrayValue": {"values": [_value(inner) for inner in value]}}
+        return {"arrayValue": {"values": [_value(inner, depth + 1) for inner in value]}}
     return {"stringValue": str(value)}

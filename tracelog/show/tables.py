@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tracelog.model import Dependency, Match, Operation, TraceSummary
 from tracelog.read.parents import CALLING
-from tracelog.schema.times import format_iso
+from tracelog.schema.times import format_iso, format_short
 from tracelog.show import text
 from tracelog.show.palette import service_style
 from tracelog.show.styled import Line, writer
@@ -45,7 +45,7 @@ def print_operations(console: Console, rows: Iterable[Operation]) -> None:
             operation = (row.service, row.name, row.kind)
             if operation != before:
                 table.print_heading(label)
-            before, label = operation, Line(f"  {format_iso(row.bucket, digits=0)}")
+            before, label = operation, Line(f"  {format_short(row.bucket)}")
         figures = (_figure(row, name) for name in ("p50", "p95", "p99", "max"))
         cells = (f"{row.count:,}", *figures, share(row.error_count, row.count))
         table.print(label, cells, row.examples.get("p99", ""), failed=row.error_count > 0)

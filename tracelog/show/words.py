@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from tracelog.model import Dependency, Match, Trace
 from tracelog.read.declared import Declared
 from tracelog.read.wording import count
-from tracelog.schema.times import format_iso
+from tracelog.schema.times import format_short
 from tracelog.show.text import escape
 
 OTHERS_NAMED = 5
@@ -17,7 +17,7 @@ OTHERS_NAMED = 5
 def of_matches(matches: Sequence[Match]) -> list[str]:
     """Say where the first match was found, and which other traces match."""
     first, others = matches[0], [match.trace_id for match in matches[1:]]
-    said = [f"found as {first.field} in {first.count} documents of trace {first.trace_id}"]
+    said = [f"found as {first.field} in {count(first.count, 'document')} of trace {first.trace_id}"]
     if others:
         rest = f" and {len(others) - OTHERS_NAMED} more (see --list)" if len(others) > OTHERS_NAMED else ""
         said.append(f"also in {', '.join(others[:OTHERS_NAMED])}{rest}")
@@ -51,6 +51,6 @@ def of_window(since: int | None, until: int | None) -> str:
     """Say which window was searched. `since`, `until`: ns."""
     if since is None and until is None:
         return "window: all that is stored"
-    begin = "the first" if since is None else format_iso(since, digits=0)
-    end = "the last" if until is None else format_iso(until, digits=0)
+    begin = "the first" if since is None else format_short(since)
+    end = "the last" if until is None else format_short(until)
     return f"window: from {begin} until {end}"

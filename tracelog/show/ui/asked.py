@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from tracelog.errors import ConfigurationError
-from tracelog.schema.times import format_iso
+from tracelog.schema.times import SECOND, format_short
 from tracelog.store.query import KINDS, moment
 
 LIMITS = (50, 200, 1000)
@@ -50,9 +50,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def pinned(self, now: int) -> str:
         """Return the address that shows the same window tomorrow. `now`: ns."""
         since, until = self.window
-        return self.address(
-            since="" if since is None else format_iso(since, digits=0), until=format_iso(until or now, digits=0)
-        )
+        end = -(-now // SECOND) * SECOND if until is None else until
+        return self.address(since="" if since is None else format_short(since), until=format_short(end))
 
     @property
     def window(self) -> tuple[int | None, int | None]:

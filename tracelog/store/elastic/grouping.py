@@ -157,15 +157,19 @@ def _stretches(source: SpanSource, size: int, moment: Moment) -> Body:
 
 
 def _figures(source: SpanSource) -> Body:
-    """Return what is asked of each group, once for each field that may say how long a span took."""
+    """Return what is asked of each group, once for each field that may say how long a span took.
+
+    Where it is a single field, a span without it took no time: some writers leave zeros out.
+    """
     statuses = source.documents.statuses["ERROR"]
     errors = [clause for condition in statuses for clause in filters.has(source.fields, condition)]
     usable = queries.measurable(source)
+    unsaid = {"missing": 0} if len(usable) == 1 else {}
     longest = {f"longest{number}": _longest(source, quantity) for number, quantity in enumerate(usable)}
     figures: Body = {"errors": {"filter": any_of(errors), "aggs": longest}, **longest}
     for number, quantity in enumerate(usable):
-        figures[f"durations{number}"] = {"stats": {"field": quantity.field}}
-        figures[f"percentiles{number}"] = percentiles.aggregation(quantity.field)
+        figures[f"durations{number}"] = {"stats": {"field": quantity.field, **unsaid}}
+        figures[f"percentiles{number}"] = percentiles.aggregation(quantity.field, **unsaid)
     return figures
 
 

@@ -20,6 +20,7 @@ from tracelog.store.query import LogQuery, SpanQuery
 
 _FIRST_PAGE_OF_LONGEST = 200
 _FEW_FAILED = 1000
+_LONGEST_TRACE = 3_600_000_000_000  # an hour: a failed span may be so much older than one of its trace in the window
 _Dated = TypeVar("_Dated")
 
 
@@ -55,7 +56,8 @@ def longest_spans(reader: Reader, query: SpanQuery) -> Iterator[Span]:
 
 def _failed_traces(reader: Reader, since: int | None) -> set[str] | None:
     """Return the traces in which a span failed, if these are few; of many, the longest soon are some."""
-    failed = list(islice(spans(reader, SpanQuery(status="ERROR", since=since)), _FEW_FAILED))
+    begin = None if since is None else since - _LONGEST_TRACE
+    failed = list(islice(spans(reader, SpanQuery(status="ERROR", since=begin)), _FEW_FAILED))
     return {span.trace_id for span in failed} if len(failed) < _FEW_FAILED else None
 
 

@@ -64,7 +64,7 @@ def _largest(reader: Reader, grouped: Mapping[Key, Sequence[Group]]) -> dict[Key
 def _operation(key: Key, held: Sequence[Group], chosen: Group, examples: Examples) -> Operation:
     """Build a row. Percentiles of one place among several are estimates."""
     in_ns = {f"p{percent}": found.value * chosen.quantity.unit for percent, found in chosen.percentiles.items()}
-    partial = chosen.measured < sum(group.measured for group in held)
+    partial = chosen.measured < sum(group.spans for group in held)
     longest, of_longest = max((group.longest[0] * group.quantity.unit, group.longest[1]) for group in held)
     failed = [(group.failed[0] * group.quantity.unit, group.failed[1] or "") for group in held if group.failed]
     shown = {f"p{percent}": examples.get((key, percent)) for percent in chosen.percentiles}

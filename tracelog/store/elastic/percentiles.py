@@ -32,9 +32,9 @@ class Percentile(NamedTuple):
     exact: bool
 
 
-def aggregation(field: str) -> dict[str, Any]:
+def aggregation(field: str, **rest: Any) -> dict[str, Any]:
     """Return the aggregation of a field whose answer `read` understands."""
-    return {"percentiles": {"field": field, "percents": _ASKED, "tdigest": {"compression": _COMPRESSION}}}
+    return {"percentiles": {"field": field, "percents": _ASKED, "tdigest": {"compression": _COMPRESSION}, **rest}}
 
 
 def read(answer: Mapping[str, Any], count: int, longest: float) -> dict[int, Percentile]:

@@ -5,17 +5,18 @@ const UNITS = [["d", 1440 * MINUTE], ["h", 60 * MINUTE], ["m", MINUTE], ["s", SE
 
 /** Return a duration with three digits that matter: `850 µs`, `12.3 ms`, `2 m 05 s`. */
 export function duration(time) {
-  if (time >= MINUTE && time < 10 * MINUTE) {
-    const seconds = Math.floor((time % MINUTE) / SECOND);
-    return `${Math.floor(time / MINUTE)} m ${String(seconds).padStart(2, "0")} s`;
+  const nearest = time >= MINUTE ? time : Number(time.toPrecision(3));
+  if (nearest >= MINUTE && nearest < 10 * MINUTE) {
+    const seconds = Math.floor((nearest % MINUTE) / SECOND);
+    return `${Math.floor(nearest / MINUTE)} m ${String(seconds).padStart(2, "0")} s`;
   }
   for (const [unit, size] of UNITS) {
-    if (time >= size) {
-      const value = time / size;
-      return `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${unit}`;
+    if (nearest >= size) {
+      const value = nearest / size, rounded = Number(value.toPrecision(3));
+      return `${value.toFixed(rounded < 10 ? 2 : rounded < 100 ? 1 : 0)} ${unit}`;
     }
   }
-  return `${time} ns`;
+  return `${nearest} ns`;
 }
 
 /** Return a time after (or before) the start of the trace: `+12.3 ms`. */
