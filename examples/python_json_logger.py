@@ -2,6 +2,7 @@
 
 import io
 import logging
+import time
 from pathlib import Path
 
 from opentelemetry.sdk.trace import TracerProvider
@@ -13,7 +14,9 @@ from tracelog.store import resolve_destination
 
 output = io.StringIO()  # what the service writes to stdout
 handler = logging.StreamHandler(output)
-handler.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+formatter = JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+formatter.converter = time.gmtime  # asctime names no zone, and is read as UTC
+handler.setFormatter(formatter)
 handler.addFilter(tracelog.TraceContextFilter())
 logger = logging.getLogger("warehouse")
 logger.addHandler(handler)
