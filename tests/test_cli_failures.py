@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,15 @@ def tracelog(folder: Path, *arguments: str, stdin: bytes = b"") -> subprocess.Co
     command = [*PYTHON, "-m", "tracelog", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment(), input=stdin, capture_output=True, check=False)
     return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def tracelog_without_rights(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as somebody whom the rights of files and folders bind, root too."""
+    bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    if bound and shutil.which("setpriv") is None:
+        pytest.skip("root may read and write anywhere")
+    command = [*bound, *PYTHON, "-m", "tracelog", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
 
 
 NO_STORE = "no store at sqlite:{0}/absent.db (write to it first, or name another with --store or TRACELOG_STORE)"
@@ -83,6 +94,46 @@ def test_a_failure_is_one_line_on_stderr_and_an_exit_code(
     assert last.lower() == f"tracelog: {said.format(folder)}".lower()  # click's versions differ in the case of choices
     assert len(done.stderr.splitlines()) <= 2  # the window used may be said above
     assert not (folder / "absent.db").exists()
+
+
+@pytest.fixture
+def locked(folder: Path) -> Iterator[Path]:
+    """A folder of its own with the store in it, whose rights the test may take away."""
+    locked = folder / "locked"
+    locked.mkdir()
+    shutil.copy(folder / "tracelog.db", locked)
+    yield locked
+    locked.chmod(0o700)
+    shutil.rmtree(locked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["slow", "logs", "setup"])
+def test_a_store_in_a_folder_that_may_not_be_entered_is_one_line(command: str, folder: Path, locked: Path) -> None:
+    locked.chmod(0)
+    done = tracelog_without_rights(folder, command, "--store", "sqlite:locked/tracelog.db")
+    said = done.stderr.splitlines()[-1]
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
+    assert said.startswith(f"tracelog: sqlite:{locked}/tracelog.db: ")
+
+
+@pytest.mark.slow
+def test_a_store_in_a_folder_that_may_not_be_written_to_is_read(folder: Path, locked: Path) -> None:
+    locked.chmod(0o500)
+    done = tracelog_without_rights(folder, "show", TRACE, "--no-logs", "--store", "sqlite:locked/tracelog.db")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "GET /  shop")
+
+
+@pytest.mark.slow
+def test_what_a_killed_writer_left_in_a_folder_that_may_not_be_written_to_is_said_to_need_writing(
+    folder: Path, locked: Path
+) -> None:
+    (locked / "tracelog.db-wal").write_bytes(b"what was written last")
+    locked.chmod(0o500)
+    done = tracelog_without_rights(folder, "slow", "--store", "sqlite:locked/tracelog.db")
+    said = done.stderr.splitlines()[-1]
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "its folder is read-only, but what a writer left in tracelog.db-wal can only be read by" in said
 
 
 @pytest.mark.slow

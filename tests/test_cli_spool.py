@@ -85,7 +85,7 @@ def test_what_was_left_is_sent_to_its_store_once_that_is_there(
 ) -> None:
     leave(url)
     assert run(["spool", "send"]) == 2
-    assert capsys.readouterr().err.endswith(f"tracelog: {url}: unable to open database file\n")
+    assert capsys.readouterr().err.endswith(f"tracelog: {url}: there is no folder {tmp_path}/later\n")
     (tmp_path / "later").mkdir()
     assert run(["spool", "send"]) == 0
     assert capsys.readouterr().out == f"{url}: 3 documents stored\n"
