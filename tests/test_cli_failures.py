@@ -166,6 +166,20 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(arguments: tuple
     assert (code, said.count("\n"), "Traceback" in said, "BrokenPipe" in said) == (141, 1, False, False)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("arguments", [("show", TRACE), ("logs",), ("slow", "--json"), ("--help",)])
+def test_where_the_answer_finds_no_room_that_is_one_line(arguments: tuple[str, ...], folder: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [*PYTHON, "-m", "tracelog", *arguments]
+        done = subprocess.run(
+            command, cwd=folder, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    said = done.stderr.splitlines()
+    assert (done.returncode, said[-1]) == (2, "tracelog: standard output: No space left on device")
+    assert len(said) <= 2  # the window used, or where the id was found, may be said above
+
+
 HIDE = """
 import sys
 class Hidden:
