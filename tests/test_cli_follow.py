@@ -99,4 +99,5 @@ def test_following_has_no_end(orders: Store, capsys: pytest.CaptureFixture[str])
 
 def test_a_value_that_is_nowhere_is_not_waited_for(orders: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["logs", "A-1234", "--follow", "--store", orders.url]) == 1
-    assert "nothing found for 'A-1234'" in capsys.readouterr().err
+    said = f"tracelog: nothing found for 'A-1234' in {orders.url} (only a whole trace id is waited for)\n"
+    assert capsys.readouterr().err == said
