@@ -158,8 +158,13 @@ def test_logs_prints_the_lines_that_are_wanted_by_time(
     assert sorted(messages(ask("logs", *options).out)) == sorted(expected)
 
 
-def test_logs_says_by_its_exit_code_that_there_are_none(ask: Ask) -> None:
-    assert ask("logs", "--service", "nobody") == ask("logs", "--service", "nobody", "--json") == (1, "", ALL)
+def test_logs_says_that_there_are_none(ask: Ask) -> None:
+    assert ask("logs", "--service", "nobody") == (1, "", ALL + "nothing found in this window\n")
+    assert ask("logs", SLOW, "--service", "nobody") == (1, "", f"no such lines in trace {SLOW}\n")
+
+
+def test_logs_with_json_says_by_its_exit_code_alone_that_there_are_none(ask: Ask) -> None:
+    assert ask("logs", "--service", "nobody", "--json") == (1, "", ALL)
 
 
 def summary(trace: str, service: str, name: str, ms: float, counts: tuple[int, int, int], *, measure: str) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,17 @@ def tracelog(folder: Path, *arguments: str, stdin: bytes = b"") -> subprocess.Co
     return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def tracelog_without_rights(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as somebody whom the rights of files and folders bind, root too."""
+    bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    if bound and shutil.which("setpriv") is None:
+        pytest.skip("root may read and write anywhere")
+    command = [*bound, *PYTHON, "-m", "tracelog", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+
+
 NO_STORE = "no store at sqlite:{0}/absent.db (write to it first, or name another with --store or TRACELOG_STORE)"
+FOUND = f"found as trace_id in 2,001 documents of trace {TRACE}"
 LEVELS = "'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'"
 EXPECTED = "expected OTLP/JSON lines (resourceSpans, resourceLogs) or JSON log lines with a time"
 
@@ -63,6 +75,11 @@ EXPECTED = "expected OTLP/JSON lines (resourceSpans, resourceLogs) or JSON log l
         (("slow", "--since", "lunch"), 2, "not a time: 'lunch' (expected for example 15m, 2h or 2026-04-19T14:23)"),
         (("slow", "--attr", "=7"), 2, "not an attribute: '=7' (expected KEY, KEY=VALUE, or KEY with >, >=, < or <=)"),
         (("slow", "--min-duration", "7"), 2, "not a duration: '7' (expected for example 500ms, 1.5s or 2m)"),
+        (("slow", "--attr", ""), 2, "not an attribute: '' (expected KEY, KEY=VALUE, or KEY with >, >=, < or <=)"),
+        (("ops", "--by", "often"), 2, "not a duration: 'often' (expected for example 500ms, 1.5s or 2m)"),
+        (("logs", "--store", "sqlite:absent.db"), 2, NO_STORE),
+        (("deps", "--store", "sqlite:absent.db"), 2, NO_STORE),
+        (("doctor", "--store", "sqlite:absent.db"), 2, NO_STORE),
         (("logs", "--span", "zz"), 2, "not a span id: 'zz' (expected hex digits)"),
         (("frobnicate",), 2, "No such command 'frobnicate'. (see tracelog --help)"),
         (("show",), 2, "Missing argument 'ANY_ID'. (see tracelog show --help)"),
@@ -78,17 +95,57 @@ def test_a_failure_is_one_line_on_stderr_and_an_exit_code(
     arguments: tuple[str, ...], code: int, said: str, folder: Path
 ) -> None:
     done = tracelog(folder, *arguments)
-    last = done.stderr.splitlines()[-1]
+    *above, line = done.stderr.splitlines()
+    assert above in ([], [FOUND]), "only where an id was found may be said above"
     assert (done.returncode, done.stdout) == (code, "")
-    assert last.lower() == f"tracelog: {said.format(folder)}".lower()  # click's versions differ in the case of choices
-    assert len(done.stderr.splitlines()) <= 2  # the window used may be said above
+    assert line.lower() == f"tracelog: {said.format(folder)}".lower()  # click's versions differ in the case of choices
     assert not (folder / "absent.db").exists()
+
+
+@pytest.fixture
+def locked(folder: Path) -> Iterator[Path]:
+    """A folder of its own with the store in it, whose rights the test may take away."""
+    locked = folder / "locked"
+    locked.mkdir()
+    shutil.copy(folder / "tracelog.db", locked)
+    yield locked
+    locked.chmod(0o700)
+    shutil.rmtree(locked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["slow", "logs", "setup"])
+def test_a_store_in_a_folder_that_may_not_be_entered_is_one_line(command: str, folder: Path, locked: Path) -> None:
+    locked.chmod(0)
+    done = tracelog_without_rights(folder, command, "--store", "sqlite:locked/tracelog.db")
+    said = done.stderr.splitlines()[-1]
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
+    assert said.startswith(f"tracelog: sqlite:{locked}/tracelog.db: ")
+
+
+@pytest.mark.slow
+def test_a_store_in_a_folder_that_may_not_be_written_to_is_read(folder: Path, locked: Path) -> None:
+    locked.chmod(0o500)
+    done = tracelog_without_rights(folder, "show", TRACE, "--no-logs", "--store", "sqlite:locked/tracelog.db")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "GET /  shop")
+
+
+@pytest.mark.slow
+def test_what_a_killed_writer_left_in_a_folder_that_may_not_be_written_to_is_said_to_need_writing(
+    folder: Path, locked: Path
+) -> None:
+    (locked / "tracelog.db-wal").write_bytes(b"what was written last")
+    locked.chmod(0o500)
+    done = tracelog_without_rights(folder, "slow", "--store", "sqlite:locked/tracelog.db")
+    said = done.stderr.splitlines()[-1]
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "its folder is read-only, but what a writer left in tracelog.db-wal can only be read by" in said
 
 
 @pytest.mark.slow
 def test_data_goes_to_stdout_and_words_to_stderr(folder: Path) -> None:
     done = tracelog(folder, "show", TRACE, "--no-logs")
-    assert (done.returncode, done.stderr) == (0, f"found as trace_id in 2,001 documents of trace {TRACE}\n")
+    assert (done.returncode, done.stderr) == (0, f"{FOUND}\n")
     assert done.stdout.startswith("GET /  shop\n")
     assert "\x1b" not in done.stdout
 
@@ -113,6 +170,20 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(arguments: tuple
         said = process.stderr.read().decode()
         code = process.wait(60)
     assert (code, said.count("\n"), "Traceback" in said, "BrokenPipe" in said) == (141, 1, False, False)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("arguments", [("show", TRACE), ("logs",), ("slow", "--json"), ("--help",)])
+def test_where_the_answer_finds_no_room_that_is_one_line(arguments: tuple[str, ...], folder: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [*PYTHON, "-m", "tracelog", *arguments]
+        done = subprocess.run(
+            command, cwd=folder, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    said = done.stderr.splitlines()
+    assert (done.returncode, said[-1]) == (2, "tracelog: standard output: No space left on device")
+    assert len(said) <= 2  # the window used, or where the id was found, may be said above
 
 
 HIDE = """

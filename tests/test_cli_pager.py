@@ -105,12 +105,15 @@ def test_words_are_completed_for_a_shell() -> None:
     tried tracelog sh
     tried tracelog slow --kind se
     tried tracelog slow --err
+    tried tracelog show A-1 --fail-on re
+    tried tracelog show A-1 --fail-on gap,o
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
     )
-    assert (done.stdout, done.stderr, done.returncode) == ("show\nserver\n--errors --errors-first\n", "", 0)
+    completed = ["show", "server", "--errors --errors-first", "retry repeated", "gap,orphan"]
+    assert (done.stdout.splitlines(), done.stderr, done.returncode) == (completed, "", 0)
 
 
 def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

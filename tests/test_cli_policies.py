@@ -184,6 +184,13 @@ def test_a_window_with_nothing_in_it_is_exit_1(ask: Ask) -> None:
     assert ask("policies.yaml", "--since", "2100-01-01", "--json") == (1, "", said)
 
 
+def test_without_a_command_help_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["policies"]) == 0
+    out, err = capsys.readouterr()
+    assert (out.splitlines()[0], err) == ("Usage: tracelog policies [OPTIONS] [COMMAND] [ARGS]...", "")
+    assert "\nCommands:\n  test  Replay what is stored" in out
+
+
 def test_wrong_policies_are_exit_2_and_one_line_before_a_store_is_opened(ask: Ask, folder: Path) -> None:
     (folder / "wrong.yaml").write_text("- name: rest\n  type: probabilistic\n  sampling_percentage: 150\n")
     said = "tracelog: wrong.yaml:3: rest: sampling_percentage is 150 (expected a number from 0 to 100)\n"

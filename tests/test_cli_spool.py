@@ -85,13 +85,29 @@ def test_what_was_left_is_sent_to_its_store_once_that_is_there(
 ) -> None:
     leave(url)
     assert run(["spool", "send"]) == 2
-    assert capsys.readouterr().err.endswith(f"tracelog: {url}: unable to open database file\n")
+    said = f"tracelog: {url}: there is no folder {tmp_path}/later (3 documents still wait)\n"
+    assert capsys.readouterr() == ("", said)
     (tmp_path / "later").mkdir()
     assert run(["spool", "send"]) == 0
     assert capsys.readouterr().out == f"{url}: 3 documents stored\n"
     assert run(["spool", "send"]) == 1
     with tracelog.open_store(url) as store:
         assert [line.message for line in store.logs()] == ["order 0", "order 1", "order 2"]
+
+
+def test_what_one_store_does_not_take_keeps_nothing_from_the_others_and_is_said_at_the_end(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    healthy = [f"sqlite:{tmp_path}/{name}.db" for name in ("a", "b", "c")]
+    for target in (url, *healthy):
+        leave(target)
+    assert run(["spool", "send"]) == 2
+    printed = capsys.readouterr()
+    assert sorted(printed.out.splitlines()) == [f"{target}: 3 documents stored" for target in healthy]
+    assert printed.err == f"tracelog: {url}: there is no folder {tmp_path}/later (3 documents still wait)\n"
+    assert run(["spool", "--json"]) == 0
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (row["url"], row["documents"]) == (url, 3)
 
 
 def test_what_was_left_can_be_sent_to_another_store(
@@ -143,3 +159,24 @@ def test_what_was_refused_is_named_with_the_reason(url: str, capsys: pytest.Capt
     assert capsys.readouterr().out == (
         f"1 documents were refused by {url}, the last for mapper_parsing: \\x1b[31mbad field ({file})\n"
     )
+
+
+@pytest.mark.parametrize("command", [["spool"], ["spool", "send"]])
+def test_a_folder_that_was_named_and_is_none_is_said_to_be_none(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for name, reason in (("absent", "No such file or directory"), ("file", "Not a directory")):
+        assert run([*command, "--spool", f"{tmp_path}/{name}"]) == 2
+        assert capsys.readouterr() == ("", f"tracelog: {tmp_path}/{name}: {reason}\n")
+
+
+def test_a_folder_that_cannot_be_read_is_not_said_to_be_empty(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert run(["spool"]) == 2
+    assert capsys.readouterr() == ("", f"tracelog: {spool_root()}: Permission denied\n")

@@ -298,6 +298,21 @@ def test_the_console_is_for_people_where_that_was_asked_for(url: str, capsys: py
     assert "placed" in capsys.readouterr().err
 
 
+def test_a_variable_that_names_no_console_is_named_with_what_it_takes(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACELOG_CONSOLE", "green")
+    with pytest.raises(
+        ConfigurationError, match=r"unknown console 'green' \(.* as TRACELOG_CONSOLE pretty, json or off"
+    ):
+        configure("orders", url)
+
+
+def test_an_argument_that_it_does_not_take_is_said_to_be_one_of_its_own(url: str) -> None:
+    with pytest.raises(TypeError, match=r"^configure\(\) got an unexpected keyword argument 'servce'$"):
+        configure(store=url, servce="orders")
+
+
 @pytest.mark.parametrize(("terminal", "formatter"), [(True, "PrettyFormatter"), (False, "JsonFormatter")])
 @pytest.mark.parametrize("console", [None, True])
 def test_the_console_chooses_by_whether_a_person_is_reading(

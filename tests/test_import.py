@@ -198,6 +198,21 @@ def test_the_command_takes_several_files_and_standard_input_and_says_what_became
         assert len(bodies(store)) == 5
 
 
+def test_a_file_that_cannot_be_read_keeps_none_of_the_others_from_being_imported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRACELOG_STORE", "sqlite:tracelog.db")
+    Path("spans.jsonl").write_text(SPANS)
+    Path("line.jsonl").write_text(LINE)
+    assert run(["import", "spans.jsonl", "absent.jsonl", "line.jsonl"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "spans.jsonl: stored 2 spans, 1 span events, 0 log lines",
+        "line.jsonl: stored 0 spans, 1 log lines",
+        "tracelog: absent.jsonl: No such file or directory",
+    ]
+
+
 def test_the_command_says_by_its_exit_code_that_a_file_held_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ are logged. A second call replaces what the first one set up and leaves alone wh
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import os
 import sys
@@ -27,6 +28,7 @@ from tracelog.keep.keeping import Given, Keep, resolve_keep
 from tracelog.resource import detect_resource
 from tracelog.schema.lines import line_schema
 from tracelog.ship.handler import StoreHandler
+from tracelog.ship.senders import sender_for
 from tracelog.store import Store
 
 if TYPE_CHECKING:
@@ -74,6 +76,8 @@ def configure(
     all; with `trust_inbound=False` of all traces, whatever callers say of them. `service`, `spool` and `options` are as
     for `StoreHandler`. Raise ConfigurationError for values that cannot work, before anything is changed.
     """
+    for unknown in options.keys() - inspect.signature(sender_for).parameters.keys():
+        raise TypeError(f"configure() got an unexpected keyword argument {unknown!r}")
     chosen_level = level_number(os.environ.get("TRACELOG_LEVEL", "INFO") if level is None else level)
     chosen_schema = schema or os.environ.get("TRACELOG_SCHEMA", "otel")
     line_schema(chosen_schema)
@@ -167,7 +171,9 @@ def _console_handlers(
     if console in (False, "off"):
         return []
     if console not in (None, True, "pretty", "json"):
-        raise ConfigurationError(f"unknown console {console!r} (expected pretty, json or False)")
+        raise ConfigurationError(
+            f"unknown console {console!r} (expected pretty, json or False; as TRACELOG_CONSOLE pretty, json or off)"
+        )
     handler = logging.StreamHandler(sys.stderr)
     pretty = console == "pretty" or (console != "json" and sys.stderr.isatty())
     handler.setFormatter(

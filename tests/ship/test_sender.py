@@ -60,7 +60,8 @@ def test_a_store_that_is_down_at_the_start_gets_everything_later(
     with tracelog.open_store(url) as store:
         assert bodies(store) == ["order 0", "order 1", "order 2", "order 3"]
     assert handler.stats()._replace(retries=0) == books(4, stored=4)
-    assert capsys.readouterr().err.startswith(f"tracelog: {url}: unable to open database file (keeps trying; ")
+    missing = f"there is no folder {tmp_path}/later"
+    assert capsys.readouterr().err.startswith(f"tracelog: {url}: {missing} (keeps trying; ")
 
 
 def test_an_outage_in_the_middle_costs_neither_a_line_nor_the_order() -> None:

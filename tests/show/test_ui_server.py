@@ -250,6 +250,13 @@ def test_the_command_says_where_it_serves_and_ends_when_interrupted(shop: Store)
         assert process.stderr.read() == f"serving {shop.url}: interrupt to end\n"
 
 
+def test_the_command_does_not_serve_a_store_that_is_not_there(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tracelog", "ui", "--port", "0", "--store", f"sqlite:{tmp_path}/none.db"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"tracelog: no store at sqlite:{tmp_path}/none.db (write to it first, ")
+
+
 def test_a_port_that_is_taken_is_said_to_be(shop: Store, served: Served) -> None:
     command = [sys.executable, "-m", "tracelog", "ui", "--port", str(served.port), "--store", shop.url]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -84,6 +84,40 @@ def test_a_file_that_is_not_there_is_unavailable_and_is_not_made_by_asking(tmp_p
     assert not path.exists()
 
 
+def test_an_empty_file_holds_nothing_yet(tmp_path: Path) -> None:
+    path = tmp_path / "empty.db"
+    path.touch()
+    with open_store(f"sqlite:{path}") as store:
+        with pytest.raises(StoreUnavailableError) as caught:
+            list(store.logs())
+        assert str(caught.value) == f"sqlite:{path} holds nothing yet (what waits to be sent: tracelog spool)"
+        keep(store, make_line(1, "first"))
+        assert [line.body for line in store.logs()] == ["first"]
+
+
+def test_in_a_folder_that_may_not_be_written_to_nothing_is_made_by_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "what? 100%.db"
+    with open_store(f"sqlite:{path}") as store:
+        keep(store, make_line(1, "kept"))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with open_store(f"sqlite:{path}") as store:
+        assert [line.body for line in store.logs()] == ["kept"]
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_in_a_folder_that_may_not_be_written_to_a_file_of_the_first_layout_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_first_layout(tmp_path / "old.db", [make_span(1)], [])
+    before = (tmp_path / "old.db").read_bytes()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with open_store(f"sqlite:{tmp_path}/old.db") as store, pytest.raises(StoreUnavailableError, match="is read-only"):
+        list(store.logs())
+    assert (tmp_path / "old.db").read_bytes() == before
+
+
 def test_a_file_that_is_no_database_is_rejected_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("dear diary, " * 100)
@@ -307,7 +341,7 @@ def test_reading_all_keeps_nothing_of_what_was_read(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_exist_is_unavailable(tmp_path: Path) -> None:
     with open_store(f"sqlite:{tmp_path}/no/such/folder.db") as store, pytest.raises(StoreUnavailableError) as caught:
         store.write([otel.encode_log(make_line(1))])
-    assert str(caught.value) == f"sqlite:{tmp_path}/no/such/folder.db: unable to open database file"
+    assert str(caught.value) == f"sqlite:{tmp_path}/no/such/folder.db: there is no folder {tmp_path}/no/such"
 
 
 def test_a_span_without_valid_ids_is_refused(tmp_path: Path) -> None:

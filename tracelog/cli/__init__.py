@@ -13,7 +13,7 @@ import click
 
 from tracelog.cli import search, services, storing
 from tracelog.cli.doctor import doctor
-from tracelog.cli.output import FOUND, NOTHING_FOUND, WRONG_USE, say
+from tracelog.cli.output import FOUND, NOTHING_FOUND, fail
 from tracelog.cli.policies import policies
 from tracelog.cli.show import show
 from tracelog.cli.spool import spool
@@ -47,21 +47,25 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         return int(commands.main(args=arguments, prog_name="tracelog", standalone_mode=False) or FOUND)
     except TraceNotFoundError as error:
-        return _fail(str(error), NOTHING_FOUND)
+        return fail(str(error), code=NOTHING_FOUND)
     except TracelogError as error:
-        return _fail(str(error), WRONG_USE)
+        return fail(str(error))
     except click.ClickException as error:
         hint = f" (see {error.ctx.command_path} --help)" if isinstance(error, click.UsageError) and error.ctx else ""
-        return _fail(error.format_message() + hint, WRONG_USE)
+        return fail(error.format_message() + hint)
     except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted", INTERRUPTED)
+        return fail("interrupted", code=INTERRUPTED)
     except (BrokenPipeError, SystemExit) as end:  # click and rich exit where the reader of a pipe has gone
         if isinstance(end, SystemExit) and not end.code:  # click completed a word for a shell
             return FOUND
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
+        _let_go_of_stdout()
         return PIPE_CLOSED
+    except OSError as error:
+        if error.filename is None:  # a full disk, a quota: files that commands open have a name
+            _let_go_of_stdout()
+        return fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
 
 
-def _fail(message: str, code: int) -> int:
-    say(f"tracelog: {' '.join(message.split())}")
-    return code
+def _let_go_of_stdout() -> None:
+    """Let what could not be printed go nowhere, or the interpreter complains at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

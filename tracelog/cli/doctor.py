@@ -41,8 +41,8 @@ def doctor(
         diagnoses = examine()
     else:
         with opened(store_url, index) as store:
-            say(words.of_window(moment(since), moment(until)))
             diagnoses = examine_store(store, since=since, until=until)
+            say(words.of_window(moment(since), moment(until)))
     if as_json:
         print_json(diagnoses, as_object)
     else:

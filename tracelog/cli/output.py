@@ -27,6 +27,12 @@ def opened(url: str | None, index: str | None = None) -> Iterator[Store]:
                 say(f"{store.skipped} stored documents could not be read and were passed over")
 
 
+def fail(*messages: str, code: int = WRONG_USE) -> int:
+    """Say what failed, each message in one line, and return the exit code."""
+    say(*(f"tracelog: {' '.join(message.split())}" for message in messages))
+    return code
+
+
 def print_json(rows: Iterable[Any], as_object: Callable[[Any], dict[str, Any]]) -> int:
     """Print an object a line, and return the exit code."""
     from tracelog.show.json_output import encode

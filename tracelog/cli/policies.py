@@ -10,9 +10,12 @@ from tracelog.show import words
 from tracelog.store.query import moment
 
 
-@click.group()
-def policies() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def policies(context: click.Context) -> None:
     """Which traces to keep: policies as the OpenTelemetry Collector's tail sampling has them."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @policies.command()
@@ -41,9 +44,9 @@ def test(
     loaded = load_policies(file)
     with opened(store_url, index) as store:
         begin, end = moment(since), moment(until)
-        say(words.of_window(begin, end))
         with progress_bar("replaying", None):
             result = replay(loaded, store.spans(since=begin, until=end), store.logs(since=begin, until=end))
+        say(words.of_window(begin, end))
     if not result.stored.size:
         say("nothing found in this window")
         return NOTHING_FOUND

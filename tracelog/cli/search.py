@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
+from itertools import chain, islice
 from typing import Any
 
 import click
@@ -53,16 +54,17 @@ def logs(
 ) -> int:
     """Print log lines by time: of one trace (any id that `show` takes), or of everything.
 
-    --follow begins now where neither a trace nor --since says otherwise, and waits for a trace that is not there yet.
+    --follow begins now where neither a trace nor --since says otherwise. A trace that is not there yet is waited for,
+    where its whole trace id is given.
     """
     if follow and until:
         raise click.UsageError("--follow goes on and on: leave out --until")
     with opened(store_url, index) as store:
         trace_id = None if any_id is None else _traced(store, any_id, awaited=follow)
+        ask = partial(store.logs, trace_id=trace_id, until=until, **filters)
+        entries = _followed(ask, trace_id, since) if follow else _begun(ask(since=since))
         if trace_id is None and not follow:
             say(words.of_window(moment(since), moment(until)))
-        ask = partial(store.logs, trace_id=trace_id, until=until, **filters)
-        entries = _followed(ask, trace_id, since) if follow else ask(since=since)
         if as_json:
             from tracelog.show.json_output import log_object
 
@@ -73,7 +75,14 @@ def logs(
         found = True  # and stays so where the pager is ended early
         with nullcontext(make_console()) if follow else paged() as console:
             found = print_logs(console, entries) > 0
+        if not found:
+            say("nothing found in this window" if trace_id is None else f"no such lines in trace {trace_id}")
         return FOUND if found else NOTHING_FOUND
+
+
+def _begun(entries: Iterator[LogEntry]) -> Iterator[LogEntry]:
+    """Look for the first line now, so that a failure comes before any word."""
+    return chain([*islice(entries, 1)], entries)
 
 
 def _traced(store: Store, any_id: str, *, awaited: bool) -> str:
@@ -82,7 +91,8 @@ def _traced(store: Store, any_id: str, *, awaited: bool) -> str:
     if not matches:
         pasted = ids.candidates(any_id)
         if not awaited or pasted.trace_id is None or pasted.span_id is not None:
-            raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}")
+            why = " (only a whole trace id is waited for)" if awaited else ""
+            raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}{why}")
         say(f"nothing of trace {pasted.trace_id} is stored yet")
         return pasted.trace_id
     if matches[0].field != "trace_id":
@@ -97,6 +107,7 @@ def _followed(ask: Callable[..., Iterator[LogEntry]], trace_id: str | None, sinc
     if begin is None and trace_id is None:
         begin = time.time_ns()
     tail = Tail(lambda since: ask(since=since), begin, late=LATE if trace_id is None else None)
+    _begun(ask(since=begin))
     say("following: interrupt to end")
     for line in follow(tail, say):
         yield line
@@ -135,9 +146,9 @@ def slow(
     output, beside how long all of the trace took.
     """
     with opened(store_url, index) as store:
-        say(words.of_window(moment(since), moment(until)))
         filters["errors"] = "first" if errors_first else errors
         rows = store.slowest(since=since, until=until, **filters)
+        say(words.of_window(moment(since), moment(until)))
         if as_json:
             from tracelog.show.json_output import summary_object
 

@@ -35,8 +35,8 @@ def ops(
     an estimate, as Elasticsearch makes it of 20,000 spans or more.
     """
     with opened(store_url, index) as store:
-        say(words.of_window(moment(since), moment(until)))
         rows = store.operations(since=since, until=until, **filters)
+        say(words.of_window(moment(since), moment(until)))
         if as_json:
             from tracelog.show.json_output import operation_object
 
@@ -77,8 +77,8 @@ def deps(
         raise click.UsageError(f"--json and --{form} are two ways to print: leave out one")
     declared = None if expect is None else _declared(expect)
     with opened(store_url, index) as store:
-        say(words.of_window(moment(since), moment(until)))
         rows = store.dependencies(service=service, since=since, until=until, operations=operations)
+        say(words.of_window(moment(since), moment(until)))
     code = _print(rows, form, as_json=as_json)
     if declared is None:
         return code

@@ -25,6 +25,14 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str | None)
     return kinds
 
 
+def _completed(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the last of the kinds that are written so far."""
+    from tracelog.read.findings import KINDS
+
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{kind}" for kind in KINDS if kind.startswith(last)]
+
+
 @click.command()
 @click.argument("any_id")
 @store_option
@@ -42,8 +50,9 @@ def _kinds(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.option("--otlp", metavar="FILE", help="Write OTLP/JSON lines, which `import` reads; `-` is standard output.")
 @click.option("--perfetto", metavar="FILE", help="Write Chrome's trace events, for ui.perfetto.dev.")
 @click.option(
-    "--fail-on", "kinds", metavar="KIND[,..]", callback=_kinds, help="Exit 3 where one of these findings is made."
-)
+    "--fail-on", "kinds", metavar="KIND[,..]", callback=_kinds, shell_complete=_completed,
+    help="Exit 3 where one of these findings is made.",
+)  # fmt: skip
 def show(
     any_id: str,
     store_url: str | None,

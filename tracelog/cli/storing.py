@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from tracelog.cli.options import store_option
-from tracelog.cli.output import FOUND, NOTHING_FOUND, opened, say
+from tracelog.cli.output import FOUND, NOTHING_FOUND, fail, opened, say
+from tracelog.errors import InputError
 from tracelog.store import resolve_destination, resolve_url
 
 
@@ -15,22 +16,28 @@ from tracelog.store import resolve_destination, resolve_url
 def import_files(files: tuple[str, ...], store_url: str | None) -> int:
     """Store OTLP/JSON lines and JSON log lines, plain or gzip; `-` is standard input.
 
-    Importing the same file twice stores it once.
+    Importing the same file twice stores it once. Where one file cannot be read, the others are imported all the same.
     """
     from pathlib import Path
 
     from tracelog.ship.imports import import_file
     from tracelog.show.progress import progress_bar
 
-    found = 0
+    found, failures = 0, []
     with opened(store_url) as store:
         for path in files:
             size = Path(path).stat().st_size if path != "-" and Path(path).is_file() else None
-            with progress_bar(f"importing {path}", size) as advance:
-                report = import_file(path, store, resolve_destination(), advance)
+            try:
+                with progress_bar(f"importing {path}", size) as advance:
+                    report = import_file(path, store, resolve_destination(), advance)
+            except InputError as error:
+                failures.append(str(error))
+                continue
             say(*report.words(path))
             found += report.present
         store.refresh()
+    if failures:
+        return fail(*failures)
     return FOUND if found else NOTHING_FOUND
 
 

@@ -26,5 +26,6 @@ def ui(store_url: str | None, index: str | None, port: int) -> int:
         say(f"serving {store.url}: interrupt to end")
 
     with opened(store_url, index) as store:
+        store.totals(["0" * 32])  # any question: where there is no store, that is said here rather than on every page
         serve(store, port, ready)
     return FOUND

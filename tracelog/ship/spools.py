@@ -66,6 +66,13 @@ class _About(msgspec.Struct):
     resource: _Resource = msgspec.field(default_factory=_Resource)
 
 
+class _Errand(Sender):
+    """A sender that ends with what it was sent for: who sent it says what kept it from that, and that it ended."""
+
+    def _complain(self, message: str) -> None:
+        pass
+
+
 def waiting(root: Path) -> Iterator[Waiting]:
     """Yield what each process below a root has not yet sent, where it has any."""
     for destination in DestinationFolder.all(root):
@@ -92,7 +99,7 @@ def send_left(destination: DestinationFolder, url: str | None = None, timeout: f
     about = destination.about
     target = url or _with_credentials(about.url)
     options = {"dataset": about.dataset, "namespace": about.namespace}
-    sender = Sender(
+    sender = _Errand(
         lambda: open_store(target, **options),
         public_url(target),
         Destination(about.dataset, about.namespace),
@@ -104,8 +111,8 @@ def send_left(destination: DestinationFolder, url: str | None = None, timeout: f
     sender.stop()
     if stats.in_spool:
         if state != "ready":
-            raise StoreRejectedError(state)
-        raise StoreUnavailableError(f"{stats.in_spool} documents still wait: {sender.url} is too slow")
+            raise StoreRejectedError(f"{state} ({stats.in_spool:,} documents still wait)")
+        raise StoreUnavailableError(f"{sender.url} is too slow ({stats.in_spool:,} documents still wait)")
     return stats
 
 
@@ -121,7 +128,7 @@ def words_of(stats: Stats) -> str:
     others = (
         (stats.duplicate_suppressed, "were there already"),
         (stats.failure_stored, "went to the failure store"),
-        (stats.refused, "were refused"),
+        (stats.refused, "were refused (tracelog spool says why)"),
         (stats.lost_damaged, "were damaged"),
     )
     return ", ".join(parts + [f"{count:,} {what}" for count, what in others if count])

@@ -11,7 +11,9 @@ itself: who looks for such a value looks into every run.
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from pathlib import Path
 
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
@@ -64,25 +66,67 @@ _CACHE_KIB = 16_384
 
 
 def connect(path: Path, *, create: bool, busy_ms: int) -> sqlite3.Connection:
-    """Open the file for this thread. Raise StoreUnavailableError where it is absent and not to be created."""
-    if not create and not path.is_file():
-        raise StoreUnavailableError(
-            f"no store at sqlite:{path} (write to it first, or name another with --store or TRACELOG_STORE)"
-        )
-    connection = sqlite3.connect(path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False)
+    """Open the file for this thread. Raise StoreUnavailableError where it is absent and not to be created.
+
+    A store in a folder that may not be written to is read as it is now: SQLite would make files beside it otherwise.
+    """
+    _look_at(path, create=create)
+    real = path.resolve()
+    read_only = not create and not os.access(real.parent, os.W_OK)
+    as_it_is = read_only and not os.path.lexists(f"{real}-wal")  # else somebody writes, or was killed while writing
+    target = f"{real.as_uri()}?immutable=1" if as_it_is else path
+    connection = sqlite3.connect(
+        target, uri=as_it_is, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
+    )
     try:
-        connection.execute("PRAGMA synchronous = NORMAL")
-        version = _version(connection)
-        if version is None or (version == 0 and not create):
-            raise StoreRejectedError(f"sqlite:{path}: not a tracelog store")
-        if version > VERSION:
-            raise StoreRejectedError(
-                f"sqlite:{path}: written by another version of tracelog (layout {version}, expected {VERSION})"
-            )
+        _check(connection, path, create=create, read_only=read_only)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _look_at(path: Path, *, create: bool) -> None:
+    """Raise StoreUnavailableError where there is no file or, where it is to be created, no folder for it."""
+    try:
+        mode = (path.parent if create else path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = 0
+    except OSError as error:
+        raise StoreUnavailableError(f"sqlite:{path}: {error.strerror}") from error
+    if create and not stat.S_ISDIR(mode):
+        raise StoreUnavailableError(f"sqlite:{path}: there is no folder {path.parent}")
+    if not create and not stat.S_ISREG(mode):
+        raise StoreUnavailableError(
+            f"no store at sqlite:{path} (write to it first, or name another with --store or TRACELOG_STORE)"
+        )
+
+
+def _check(connection: sqlite3.Connection, path: Path, *, create: bool, read_only: bool) -> None:
+    """Raise StoreError where the file is none that this version of tracelog can work with."""
+    try:
+        connection.execute("PRAGMA synchronous = NORMAL")
+        version = _version(connection)
+    except sqlite3.OperationalError as error:
+        if not read_only:
+            raise
+        raise StoreUnavailableError(
+            f"sqlite:{path}: {error} (its folder is read-only, but what a writer left in {path.name}-wal can only be"
+            " read by writing beside it: copy both files to a folder of your own)"
+        ) from error
+    if version == 0 and not create:
+        raise StoreUnavailableError(f"sqlite:{path} holds nothing yet (what waits to be sent: tracelog spool)")
+    if version is None:
+        raise StoreRejectedError(f"sqlite:{path}: not a tracelog store")
+    if version > VERSION:
+        raise StoreRejectedError(
+            f"sqlite:{path}: written by another version of tracelog (layout {version}, expected {VERSION})"
+        )
+    if version == sqlite_migration.FROM and read_only:
+        raise StoreUnavailableError(
+            f"sqlite:{path}: written by an earlier version of tracelog, and is brought up to date where it is first"
+            " read; its folder is read-only (copy the file to a folder of your own)"
+        )
 
 
 def prepare(connection: sqlite3.Connection) -> None:
