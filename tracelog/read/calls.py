@@ -26,9 +26,14 @@ _OUTCOME = re.compile(r"attempt|retry|resend|error|exception|status|thread|durat
 _AGAIN = (408, 429)
 """Answers below 500 that ask for the same call again."""
 _HOST = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
-_QUOTED, _UUID, _HEX = r"""'[^']*'|"[^"]*\"""", r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}", r"[0-9a-fA-F]*\d[0-9a-fA-F]*\b"
+_QUOTED, _UUID = r"""'[^']*'|"[^"]*\"""", r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}"
+_HEX = (
+    r"(?=[a-fA-F]*\d)[0-9a-fA-F]+\b"  # the digit is looked for ahead, so that no text takes more than a step a letter
+)
 _NUMBER = r"(?<!/v)(?<!\d)\d+"  # but that of a version in a path
 _VARIABLE = re.compile(rf"{_QUOTED}|\b(?:{_UUID}|{_HEX})|{_NUMBER}")
+_LONGEST = 1000
+"""What is behind so many letters of a text tells no calls apart."""
 
 
 class Siblings(NamedTuple):
@@ -83,9 +88,16 @@ def time_of(calls: Sequence[Node]) -> int:
     return time
 
 
-@lru_cache(4096)
 def templated(text: str) -> str:
-    """Return a text with a mark in place of numbers, ids and quoted values: what differs from call to call."""
+    """Return a text with a mark in place of numbers, ids and quoted values: what differs from call to call.
+
+    Of a long text its beginning.
+    """
+    return _templated(text[:_LONGEST])
+
+
+@lru_cache(4096)
+def _templated(text: str) -> str:
     return _VARIABLE.sub("?", text)
 
 
