@@ -92,10 +92,12 @@ def test_work_with_calls_of_its_own_is_repeated_as_a_call_is() -> None:
         [query(n + 1, n * 50, n * 50 + 50, name="GET", attributes={"url.full": f"http://s/{path}"})
          for n, path in enumerate("abcdefghij")],
         queries(20, 20, kind="INTERNAL"),
+        queries(20, 20, kind="UNSPECIFIED"),
         queries(9, 50, status="ERROR"),
     ],
     ids=[
-        "few", "quick", "small share", "at once", "other operations", "other paths", "work of its own", "failed",
+        "few", "quick", "small share", "at once", "other operations", "other paths", "work of its own",
+        "work without a kind", "failed",
     ],
 )  # fmt: skip
 def test_what_is_not_many_calls_that_take_long_one_after_the_other_is_not_repeated(spans: list[Span]) -> None:

@@ -71,8 +71,9 @@ def test_attempts_below_a_parent_that_never_arrived_are_beside_each_other() -> N
     assert [numbers for _, numbers in found("retry", spans)] == [[1, 2]]
 
 
-def test_work_that_is_no_call_is_the_same_where_all_that_it_says_of_itself_is() -> None:
-    work = {"name": "charge", "kind": "INTERNAL"}
+@pytest.mark.parametrize("kind", ["INTERNAL", "UNSPECIFIED"])
+def test_work_that_is_no_call_is_the_same_where_all_that_it_says_of_itself_is(kind: str) -> None:
+    work = {"name": "charge", "kind": kind}
     one, two = ({"order": "A-1", "attempt": n} for n in (1, 2))
     spans = [ROOT, attempt(1, 0, 5, attributes=one, **work), attempt(2, 5, 9, "OK", attributes=two, **work)]
     assert [numbers for _, numbers in found("retry", spans)] == [[1, 2]]

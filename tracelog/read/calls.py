@@ -20,6 +20,8 @@ _TEXTS = ("db.query.text", "db.statement", "http.route", *_URLS, "rpc.method", "
 _MANNERS = ("http.request.method", "http.method", "url.query", "db.operation.name", "db.collection.name", "rpc.service")
 """Those that say more about it."""
 _HOSTS = ("server.address", "net.peer.name", "peer.service", "network.peer.address", "net.peer.ip")
+_LOCAL = ("INTERNAL", "UNSPECIFIED")
+"""The kinds of work within a service; OTLP has a span without a kind taken for internal."""
 _READING = ("GET", "HEAD", "OPTIONS")
 _OUTCOME = re.compile(r"attempt|retry|resend|error|exception|status|thread|duration")
 """What may differ between a call and the same one made again."""
@@ -110,7 +112,7 @@ def callee(nodes: Sequence[Node], node: Node) -> Node | None:
 def is_call(node: Node) -> bool:
     """Tell whether a span is more than work of its own: it names what it calls, or something stands below it."""
     span = node.span
-    return span.kind != "INTERNAL" or node.descendants > 0 or _first(span.attributes, _TEXTS) is not None
+    return span.kind not in _LOCAL or node.descendants > 0 or _first(span.attributes, _TEXTS) is not None
 
 
 def is_read(span: Span) -> bool:
@@ -152,7 +154,7 @@ def target(nodes: Sequence[Node], node: Node) -> tuple[str, str] | None:
 def same_call(span: Span) -> tuple[str, ...]:
     """Return what is equal for a call and the same one made again, to whichever host."""
     held = span.attributes
-    if span.kind == "INTERNAL":
+    if span.kind in _LOCAL:
         return tuple(f"{key}={held[key]!r}" for key in sorted(held) if not _OUTCOME.search(key))
     manners = [str(held[key]) for key in _MANNERS if key in held]
     return (_without_host(_first(held, _TEXTS) or ""), *manners)
