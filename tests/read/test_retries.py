@@ -81,6 +81,45 @@ def test_work_that_is_no_call_is_the_same_where_all_that_it_says_of_itself_is(ki
     assert found("retry", spans) == []
 
 
+KAFKA = {"messaging.system": "kafka", "messaging.destination.name": "orders"}
+S3 = {"rpc.service": "S3", "rpc.method": "GetObject", "aws.s3.bucket": "photos"}
+QUERY = {"db.system.name": "postgresql", "db.query.text": "SELECT * FROM orders WHERE id = $1"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (KAFKA | {"messaging.message.id": "m1"}, KAFKA | {"messaging.message.id": "m2"}),
+        (KAFKA | {"messaging.kafka.message.key": "A-1"}, KAFKA | {"messaging.kafka.message.key": "B-2"}),
+        (S3 | {"aws.s3.key": "one"}, S3 | {"aws.s3.key": "two"}),
+        (QUERY | {"db.query.parameter.0": "1"}, QUERY | {"db.query.parameter.0": "2"}),
+        ({"db.system": "redis", "db.operation": "GET"}, {"db.system": "redis", "db.operation": "SET"}),
+    ],
+    ids=["message", "key of a message", "object", "parameter", "operation"],
+)
+def test_any_argument_tells_a_retry_from_another_call(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert found("retry", [ROOT, attempt(1, 0, 5, attributes=one), attempt(2, 5, 9, "OK", attributes=other)]) == []
+    again = [ROOT, attempt(1, 0, 5, attributes=one), attempt(2, 5, 9, "OK", attributes=one)]
+    assert [numbers for _, numbers in found("retry", again)] == [[1, 2]]
+
+
+def test_how_often_and_from_where_a_call_was_made_and_what_became_of_it_are_no_arguments() -> None:
+    asked = {"http.method": "POST", "http.url": "http://wms/stock?sku=1", "http.request.body.size": 20}
+    first = {
+        "thread.id": 7, "network.local.port": 40_112, "net.peer.port": 80, "http.host": "wms", "error.type": "timeout",
+        "http.request.header.traceparent": "00-1", "aws.request_id": "r1", "code.stacktrace": "a", "elapsed_ms": 5,
+        "client.port": 50_112,
+    }  # fmt: skip
+    second = {
+        "thread.id": 8, "network.local.port": 40_113, "net.peer.port": 81, "http.host": "wms-2", "retryCount": 1,
+        "http.request.resend_count": 1, "http.request.header.traceparent": "00-2", "aws.request_id": "r2",
+        "http.response.body.size": 512, "http.flavor": "1.1", "network.protocol.version": "1.1", "server.port": 81,
+        "client.port": 50_113,
+    }  # fmt: skip
+    spans = [ROOT, attempt(1, 0, 5, attributes=asked | first), attempt(2, 5, 9, "OK", attributes=asked | second)]
+    assert [numbers for _, numbers in found("retry", spans)] == [[1, 2]]
+
+
 @pytest.mark.parametrize(
     "spans",
     [

@@ -17,14 +17,18 @@ from tracelog.model import Attributes, Node, Span
 _URLS = ("url.full", "http.url", "http.target", "url.path")
 _TEXTS = ("db.query.text", "db.statement", "http.route", *_URLS, "rpc.method", "messaging.destination.name")
 """The attributes that say what a call asks for, by the semantic conventions of now and before."""
-_MANNERS = ("http.request.method", "http.method", "url.query", "db.operation.name", "db.collection.name", "rpc.service")
-"""Those that say more about it."""
 _HOSTS = ("server.address", "net.peer.name", "peer.service", "network.peer.address", "net.peer.ip")
 _LOCAL = ("INTERNAL", "UNSPECIFIED")
 """The kinds of work within a service; OTLP has a span without a kind taken for internal."""
 _READING = ("GET", "HEAD", "OPTIONS")
-_OUTCOME = re.compile(r"attempt|retry|resend|error|exception|status|thread|duration")
-"""What may differ between a call and the same one made again."""
+_OUTCOME = re.compile(
+    r"attempt|retry|retries|resend|error|exception|status|response|result|outcome|success|affected|returned|stack|thread"
+    r"|duration|elapsed|latency|timestamp|^aws\..*request|^(?:http|rpc)\..*(?:header|metadata)"
+    r"|^(?:net|network|tls|server|peer|destination)\.|^http\.(?:host|server_name|flavor|version|scheme)$"
+    r"|^url\.(?:domain|port|scheme)$|^client\.(?:address|port)$",
+    re.IGNORECASE,
+)
+"""The attributes that may differ between a call and the same one made again: its number, its outcome, its hosts."""
 _AGAIN = (408, 429)
 """Answers below 500 that ask for the same call again."""
 _HOST = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
@@ -152,12 +156,18 @@ def target(nodes: Sequence[Node], node: Node) -> tuple[str, str] | None:
 
 
 def same_call(span: Span) -> tuple[str, ...]:
-    """Return what is equal for a call and the same one made again, to whichever host."""
+    """Return what is equal for a call and the same one made again, to whichever host: all that it was asked with."""
     held = span.attributes
-    if span.kind in _LOCAL:
-        return tuple(f"{key}={held[key]!r}" for key in sorted(held) if not _OUTCOME.search(key))
-    manners = [str(held[key]) for key in _MANNERS if key in held]
-    return (_without_host(_first(held, _TEXTS) or ""), *manners)
+    return tuple(f"{key}={_argument(key, held[key])!r}" for key in sorted(held) if _is_argument(key))
+
+
+@lru_cache(4096)
+def _is_argument(key: str) -> bool:
+    return not _OUTCOME.search(key)
+
+
+def _argument(key: str, value: object) -> object:
+    return _without_host(value) if isinstance(value, str) and key.startswith(("url.", "http.")) else value
 
 
 def failed(span: Span) -> bool:
