@@ -59,6 +59,13 @@ def test_calls_are_named_by_who_answers_them_and_arguments_do_not_tell_them_apar
     ]
 
 
+def test_calls_that_are_answered_that_there_is_no_such_thing_are_repeated_as_others_are() -> None:
+    asked = [{"url.full": f"http://cache/item/{n}", "http.response.status_code": 404} for n in range(9)]
+    spans = [query(n + 1, n * 30, n * 30 + 30, name="GET", status="ERROR", attributes=a) for n, a in enumerate(asked)]
+    text = "shop GET /orders called GET /item/? 9 times, 270 ms together"
+    assert [said for said, _ in found("repeated", [ROOT, *spans])] == [text]
+
+
 def test_loops_of_spans_of_one_name_are_one_sentence() -> None:
     spans = [ROOT]
     for n in range(3):

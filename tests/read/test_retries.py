@@ -47,13 +47,16 @@ def test_a_retry_may_ask_another_host_and_have_others_between_its_attempts() -> 
         ({"attributes": {"http.response.status_code": 503}}, ": HTTP 503"),
         ({"attributes": {"http.status_code": "429"}}, ": HTTP 429"),
         ({"attributes": {"error.type": "timeout"}}, ": timeout"),
+        ({"attributes": {"http.response.status_code": 429, "error.type": "429"}}, ": 429"),
+        ({"kind": "SERVER", "status": "ERROR", "attributes": {"http.response.status_code": 404}}, ": HTTP 404"),
         ({"status": "ERROR"}, ""),
     ],
 )
 def test_a_failure_is_known_by_the_status_an_error_type_or_an_answer_that_asks_to_try_again(
     failure: dict[str, Any], why: str
 ) -> None:
-    spans = [ROOT, attempt(1, 0, 5, **{"status": "UNSET", **failure}), attempt(2, 5, 9, "UNSET")]
+    kind = failure.get("kind", "CLIENT")
+    spans = [ROOT, attempt(1, 0, 5, **{"status": "UNSET", **failure}), attempt(2, 5, 9, "UNSET", kind=kind)]
     assert found("retry", spans) == [(f"shop tried POST /stock 2 times in 9.00 ms, before it succeeded{why}", [1, 2])]
 
 
@@ -131,8 +134,12 @@ def test_how_often_and_from_where_a_call_was_made_and_what_became_of_it_are_no_a
         [attempt(1, 0, 5), attempt(2, 5, 9, "OK", service="cards")],
         [attempt(1, 0, 5), call(3, 0, 5, 9), attempt(2, 5, 9, "OK", parent=3)],
         [attempt(1, 0, 5, "UNSET", attributes={"http.response.status_code": 404}), attempt(2, 5, 9, "OK")],
+        [attempt(1, 0, 5, attributes={"http.response.status_code": 404, "error.type": "404"}), attempt(2, 5, 9, "OK")],
     ],
-    ids=["fine", "failed last", "at once", "other arguments", "other name", "other service", "other parent", "404"],
+    ids=[
+        "fine", "failed last", "at once", "other arguments", "other name", "other service", "other parent", "404",
+        "404 as an error",
+    ],
 )  # fmt: skip
 def test_what_is_not_the_same_call_after_a_failure_is_no_retry(spans: list[Span]) -> None:
     assert found("retry", [ROOT, *spans]) == []

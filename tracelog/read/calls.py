@@ -29,13 +29,12 @@ _OUTCOME = re.compile(
     re.IGNORECASE,
 )
 """The attributes that may differ between a call and the same one made again: its number, its outcome, its hosts."""
-_AGAIN = (408, 429)
-"""Answers below 500 that ask for the same call again."""
+_ANSWERS, _AGAIN = range(400, 500), (408, 429)
+"""What a server says of a request that it did not fail at, and those of them that ask for the same call again."""
 _HOST = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
 _QUOTED, _UUID = r"""'[^']*'|"[^"]*\"""", r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}"
-_HEX = (
-    r"(?=[a-fA-F]*\d)[0-9a-fA-F]+\b"  # the digit is looked for ahead, so that no text takes more than a step a letter
-)
+# The digit is looked for ahead, so that no text takes more than a step a letter.
+_HEX = r"(?=[a-fA-F]*\d)[0-9a-fA-F]+\b"
 _NUMBER = r"(?<!/v)(?<!\d)\d+"  # but that of a version in a path
 _VARIABLE = re.compile(rf"{_QUOTED}|\b(?:{_UUID}|{_HEX})|{_NUMBER}")
 _LONGEST = 1000
@@ -171,13 +170,16 @@ def _argument(key: str, value: object) -> object:
 
 
 def failed(span: Span) -> bool:
-    """Tell whether a call failed: its status says so, the type of an error, or an answer that asks to try again."""
-    if span.status == "ERROR":
-        return True
+    """Tell whether a call failed: its status says so, the type of an error, or an answer that asks to try again.
+
+    Any other answer of 4xx is an answer, whatever else the client that got it says of it.
+    """
     if not span.attributes:
-        return False
+        return span.status == "ERROR"
     code = status_code(span) or 0
-    return code in _AGAIN or code >= 500 or "error.type" in span.attributes  # noqa: PLR2004 - a server's errors
+    if span.kind == "CLIENT" and code in _ANSWERS:
+        return code in _AGAIN
+    return span.status == "ERROR" or code in _AGAIN or code >= _ANSWERS.stop or "error.type" in span.attributes
 
 
 def status_code(span: Span) -> int | None:
