@@ -119,10 +119,15 @@ def is_call(node: Node) -> bool:
 
 
 def is_read(span: Span) -> bool:
-    """Tell whether a span is a call that changes nothing, of anything but a database, as far as it says."""
-    held = span.attributes
-    method = _first(held, ("http.request.method", "http.method")) or "GET"
-    return method in _READING and not any(key.startswith("db.") for key in held)
+    """Tell whether a span is a call that changes nothing, as far as it says.
+
+    Of what is asked of a database it cannot be told, nor of a procedure or a queue where no method of HTTP says it.
+    """
+    method = _first(span.attributes, ("http.request.method", "http.method"))
+    untold = ("db.",) if method else ("db.", "rpc.", "messaging.")
+    if span.kind == "PRODUCER" or any(key.startswith(untold) for key in span.attributes):
+        return False
+    return method is None or method in _READING
 
 
 def operation(nodes: Sequence[Node], node: Node) -> tuple[str, str | None, str | None]:

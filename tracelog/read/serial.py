@@ -2,8 +2,8 @@
 
 Only what is evident is found: calls of one operation that ask different targets, each right behind the other, none of
 which failed, and which would have taken much less at the same time. What one answer means for the next call cannot be
-seen; so writes, queries of a database, pages of one resource, and calls with others in between are left out. Of many
-calls it is said that they are repeated.
+seen; so writes, what may be one (messages, procedures, queries of a database), pages of one resource, and calls with
+others in between are left out. Of many calls it is said that they are repeated.
 """
 
 from __future__ import annotations
