@@ -131,14 +131,15 @@ def test_how_often_and_from_where_a_call_was_made_and_what_became_of_it_are_no_a
         [attempt(1, 0, 5), attempt(2, 4, 9, "OK")],
         [attempt(1, 0, 5), attempt(2, 5, 9, "OK", attributes={"url.full": "http://wms/stock?sku=2"})],
         [attempt(1, 0, 5), attempt(2, 5, 9, "OK", name="GET /stock")],
+        [attempt(1, 0, 5, name="POST /stock/1"), attempt(2, 5, 9, "OK", name="POST /stock/2")],
         [attempt(1, 0, 5), attempt(2, 5, 9, "OK", service="cards")],
         [attempt(1, 0, 5), call(3, 0, 5, 9), attempt(2, 5, 9, "OK", parent=3)],
         [attempt(1, 0, 5, "UNSET", attributes={"http.response.status_code": 404}), attempt(2, 5, 9, "OK")],
         [attempt(1, 0, 5, attributes={"http.response.status_code": 404, "error.type": "404"}), attempt(2, 5, 9, "OK")],
     ],
     ids=[
-        "fine", "failed last", "at once", "other arguments", "other name", "other service", "other parent", "404",
-        "404 as an error",
+        "fine", "failed last", "at once", "other arguments", "other name", "other id in the name",
+        "other service", "other parent", "404", "404 as an error",
     ],
 )  # fmt: skip
 def test_what_is_not_the_same_call_after_a_failure_is_no_retry(spans: list[Span]) -> None:

@@ -41,6 +41,16 @@ def test_calls_of_different_targets_right_behind_each_other_are_said_to_wait_for
     assert [numbers for _, numbers in found("serial", [ROOT, *quotes_with(asked)])] == [[1, 2, 3]]
 
 
+def test_arguments_in_names_do_not_tell_serial_calls_apart() -> None:
+    spans = [
+        quote(n, n * 200 - 200, n * 200, "s", name=f"GET /item/{n}", attributes={"url.full": f"http://s/item/{n}"})
+        for n in (1, 2, 3)
+    ]
+    ((text, numbers),) = found("serial", [ROOT, *spans])
+    assert text.startswith("shop GET /orders called GET /item/? of 3 targets one after the other in 600 ms;")
+    assert numbers == [1, 2, 3]
+
+
 PAGES = [quote(n, n * 200 - 200, n * 200, "s", attributes={"url.full": f"http://s/list?page={n}"}) for n in (1, 2, 3)]
 
 

@@ -42,7 +42,10 @@ _LONGEST = 1000
 
 
 class Siblings(NamedTuple):
-    """Spans of one name, kind and service below one parent, by start. `parent`: None where that one never arrived."""
+    """Spans of one name but for arguments, of one kind and service, below one parent, by start.
+
+    `parent`: None where that one never arrived.
+    """
 
     parent: Node | None
     calls: Sequence[Node]
@@ -68,7 +71,7 @@ def _by_name(family: Sequence[Node]) -> Iterator[list[Node]]:
     together: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
     for node in family:
         span = node.span
-        together[span.name, span.service, span.kind].append(node)
+        together[templated(span.name), span.service, span.kind].append(node)
     return iter(together.values())
 
 
@@ -130,23 +133,30 @@ def is_read(span: Span) -> bool:
     return method is None or method in _READING
 
 
-def operation(nodes: Sequence[Node], node: Node) -> tuple[str, str | None, str | None]:
-    """Return what is equal for calls of one operation: its name, and that of who answered, else what it asks for.
+def operation(nodes: Sequence[Node], node: Node) -> tuple[str | None, str | None]:
+    """Return what is equal for siblings of one operation: the name of who answered, else what they ask for.
 
     Numbers, ids and quoted values, which are arguments, are left out of it.
     """
     other = callee(nodes, node)
     if other is not None:
-        return (node.span.name, templated(other.span.name), None)
+        return (templated(other.span.name), None)
     asked = _first(node.span.attributes, _TEXTS)
-    return (node.span.name, None, None if asked is None else templated(_path(asked)))
+    return (None, None if asked is None else templated(_path(asked)))
 
 
-def described(nodes: Sequence[Node], node: Node) -> str:
-    """Return what a call asks for, in words: who answered it, else its name, and a path that the name lacks."""
-    name, other, path = operation(nodes, node)
+def name_of(calls: Sequence[Node]) -> str:
+    """Return the name of siblings; without arguments where these differ."""
+    name = calls[0].span.name
+    return name if all(node.span.name == name for node in calls) else templated(name)
+
+
+def described(nodes: Sequence[Node], calls: Sequence[Node]) -> str:
+    """Return what calls of one operation ask for, in words: who answered, else their name, and a path that it lacks."""
+    other, path = operation(nodes, calls[0])
     if other is not None:
-        return f"{nodes[node.index + 1].span.service} {other}"
+        return f"{nodes[calls[0].index + 1].span.service} {other}"
+    name = name_of(calls)
     return f"{name} {path}" if path and path.startswith("/") and "/" not in name else name
 
 
@@ -162,7 +172,8 @@ def target(nodes: Sequence[Node], node: Node) -> tuple[str, str] | None:
 def same_call(span: Span) -> tuple[str, ...]:
     """Return what is equal for a call and the same one made again, to whichever host: all that it was asked with."""
     held = span.attributes
-    return tuple(f"{key}={_argument(key, held[key])!r}" for key in sorted(held) if _is_argument(key))
+    arguments = (f"{key}={_argument(key, held[key])!r}" for key in sorted(held) if _is_argument(key))
+    return (span.name, *arguments)
 
 
 @lru_cache(4096)

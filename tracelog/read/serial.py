@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from tracelog.model import Finding, Node
-from tracelog.read.calls import Siblings, caller, failed, is_read, operation, target, time_of
+from tracelog.read.calls import Siblings, caller, failed, is_read, name_of, operation, target, time_of
 from tracelog.read.critical import children_of
 from tracelog.read.repeats import MANY
 from tracelog.read.wording import duration
@@ -35,7 +35,7 @@ def serial_findings(nodes: Sequence[Node], groups: Iterable[Siblings], waited: i
     serial = [group for group in long if group.parent and _is_serial(nodes, group.calls)]
     for group in sorted(serial, key=lambda group: -_saved(group.calls))[:_MOST]:
         took, longest = time_of(group.calls), max(node.span.duration for node in group.calls)
-        name = group.calls[0].span.name
+        name = name_of(group.calls)
         text = (
             f"{caller(group)} called {name} of {len(group.calls)} targets one after the other in {duration(took)};"
             f" at the same time they would take {duration(longest)}"
