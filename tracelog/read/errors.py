@@ -4,8 +4,8 @@
 what it called itself: whoever counts failed spans misses it.
 
 `unlogged`: a span that failed, in a service that logs, and nothing says why: no line at WARNING or above and no
-exception, neither below it nor in what called it within its service. What failed is told as for a call: an answer of
-4xx is an answer, not a failure of the client that got it.
+exception, neither below it nor in what called it within its service. What failed is told as for a retry: an answer of
+4xx is an answer, not a failure of the client that got it, but where it asks to try again.
 """
 
 from __future__ import annotations
