@@ -107,3 +107,17 @@ def test_an_exception_on_the_span_says_why_and_an_answer_of_4xx_is_no_failure_of
     not_found = {"kind": "CLIENT", "attributes": {"http.response.status_code": 404}}
     assert found("unlogged", failing(1, **not_found), [line]) == []
     assert found("unlogged", failing(1, kind="CLIENT"), [line]) != []
+
+
+def test_a_span_that_failed_for_an_answer_of_4xx_is_the_deepest_failure() -> None:
+    not_found = {"kind": "CLIENT", "attributes": {"http.response.status_code": 404, "error.type": "404"}}
+    spans = [*failing(0, 2, **not_found), call(4, 0, 95, 99, name="refund")]
+    spans[1:2] = [call(1, 0, 10, 90, name="charge card", status="ERROR")]
+    assert [numbers for _, numbers in found("unlogged", spans, [make_line(1, 0, 5)])] == [[1]]
+
+
+def test_a_failure_that_only_its_answer_shows_is_said_as_one_of_the_status_is() -> None:
+    unset = call(3, 2, 30, 70, service="cards", name="POST /pay", attributes={"http.response.status_code": 503})
+    line = make_line(1, 3, 40, service="cards", severity_number=9)
+    text = "cards POST /pay failed (its status: HTTP 503), and no line says why"
+    assert found("unlogged", [*SPANS[:3], unset], [line]) == [(text, [3])]

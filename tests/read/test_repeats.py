@@ -59,6 +59,21 @@ def test_calls_are_named_by_who_answers_them_and_arguments_do_not_tell_them_apar
     ]
 
 
+def test_arguments_in_names_do_not_tell_calls_apart_and_are_said_only_where_all_share_them() -> None:
+    items = [query(n + 1, n * 30, n * 30 + 30, name=f"GET /item/{n}") for n in range(9)]
+    text = "shop GET /orders called GET /item/? 9 times, 270 ms together"
+    assert found("repeated", [ROOT, *items]) == [(text, list(range(1, 10)))]
+    text = "shop GET /orders called S3.GetObject 9 times, 270 ms together"
+    assert [said for said, _ in found("repeated", [ROOT, *queries(9, 30, name="S3.GetObject")])] == [text]
+
+
+def test_calls_that_are_answered_that_there_is_no_such_thing_are_repeated_as_others_are() -> None:
+    asked = [{"url.full": f"http://cache/item/{n}", "http.response.status_code": 404} for n in range(9)]
+    spans = [query(n + 1, n * 30, n * 30 + 30, name="GET", status="ERROR", attributes=a) for n, a in enumerate(asked)]
+    text = "shop GET /orders called GET /item/? 9 times, 270 ms together"
+    assert [said for said, _ in found("repeated", [ROOT, *spans])] == [text]
+
+
 def test_loops_of_spans_of_one_name_are_one_sentence() -> None:
     spans = [ROOT]
     for n in range(3):
@@ -92,10 +107,12 @@ def test_work_with_calls_of_its_own_is_repeated_as_a_call_is() -> None:
         [query(n + 1, n * 50, n * 50 + 50, name="GET", attributes={"url.full": f"http://s/{path}"})
          for n, path in enumerate("abcdefghij")],
         queries(20, 20, kind="INTERNAL"),
+        queries(20, 20, kind="UNSPECIFIED"),
         queries(9, 50, status="ERROR"),
     ],
     ids=[
-        "few", "quick", "small share", "at once", "other operations", "other paths", "work of its own", "failed",
+        "few", "quick", "small share", "at once", "other operations", "other paths", "work of its own",
+        "work without a kind", "failed",
     ],
 )  # fmt: skip
 def test_what_is_not_many_calls_that_take_long_one_after_the_other_is_not_repeated(spans: list[Span]) -> None:

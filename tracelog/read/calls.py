@@ -17,22 +17,35 @@ from tracelog.model import Attributes, Node, Span
 _URLS = ("url.full", "http.url", "http.target", "url.path")
 _TEXTS = ("db.query.text", "db.statement", "http.route", *_URLS, "rpc.method", "messaging.destination.name")
 """The attributes that say what a call asks for, by the semantic conventions of now and before."""
-_MANNERS = ("http.request.method", "http.method", "url.query", "db.operation.name", "db.collection.name", "rpc.service")
-"""Those that say more about it."""
 _HOSTS = ("server.address", "net.peer.name", "peer.service", "network.peer.address", "net.peer.ip")
+_LOCAL = ("INTERNAL", "UNSPECIFIED")
+"""The kinds of work within a service; OTLP has a span without a kind taken for internal."""
 _READING = ("GET", "HEAD", "OPTIONS")
-_OUTCOME = re.compile(r"attempt|retry|resend|error|exception|status|thread|duration")
-"""What may differ between a call and the same one made again."""
-_AGAIN = (408, 429)
-"""Answers below 500 that ask for the same call again."""
+_OUTCOME = re.compile(
+    r"attempt|retry|retries|resend|error|exception|status|response|result|outcome|success|affected|returned|stack|thread"
+    r"|duration|elapsed|latency|timestamp|^aws\..*request|^(?:http|rpc)\..*(?:header|metadata)"
+    r"|^(?:net|network|tls|server|peer|destination)\.|^http\.(?:host|server_name|flavor|version|scheme)$"
+    r"|^url\.(?:domain|port|scheme)$|^client\.(?:address|port)$",
+    re.IGNORECASE,
+)
+"""The attributes that may differ between a call and the same one made again: its number, its outcome, its hosts."""
+_ANSWERS, _AGAIN = range(400, 500), (408, 429)
+"""What a server says of a request that it did not fail at, and those of them that ask for the same call again."""
 _HOST = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
-_QUOTED, _UUID, _HEX = r"""'[^']*'|"[^"]*\"""", r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}", r"[0-9a-fA-F]*\d[0-9a-fA-F]*\b"
+_QUOTED, _UUID = r"""'[^']*'|"[^"]*\"""", r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}"
+# The digit is looked for ahead, so that no text takes more than a step a letter.
+_HEX = r"(?=[a-fA-F]*\d)[0-9a-fA-F]+\b"
 _NUMBER = r"(?<!/v)(?<!\d)\d+"  # but that of a version in a path
 _VARIABLE = re.compile(rf"{_QUOTED}|\b(?:{_UUID}|{_HEX})|{_NUMBER}")
+_LONGEST = 1000
+"""What is behind so many letters of a text tells no calls apart."""
 
 
 class Siblings(NamedTuple):
-    """Spans of one name, kind and service below one parent, by start. `parent`: None where that one never arrived."""
+    """Spans of one name but for arguments, of one kind and service, below one parent, by start.
+
+    `parent`: None where that one never arrived.
+    """
 
     parent: Node | None
     calls: Sequence[Node]
@@ -58,7 +71,7 @@ def _by_name(family: Sequence[Node]) -> Iterator[list[Node]]:
     together: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
     for node in family:
         span = node.span
-        together[span.name, span.service, span.kind].append(node)
+        together[templated(span.name), span.service, span.kind].append(node)
     return iter(together.values())
 
 
@@ -83,9 +96,16 @@ def time_of(calls: Sequence[Node]) -> int:
     return time
 
 
-@lru_cache(4096)
 def templated(text: str) -> str:
-    """Return a text with a mark in place of numbers, ids and quoted values: what differs from call to call."""
+    """Return a text with a mark in place of numbers, ids and quoted values: what differs from call to call.
+
+    Of a long text its beginning.
+    """
+    return _templated(text[:_LONGEST])
+
+
+@lru_cache(4096)
+def _templated(text: str) -> str:
     return _VARIABLE.sub("?", text)
 
 
@@ -98,33 +118,45 @@ def callee(nodes: Sequence[Node], node: Node) -> Node | None:
 def is_call(node: Node) -> bool:
     """Tell whether a span is more than work of its own: it names what it calls, or something stands below it."""
     span = node.span
-    return span.kind != "INTERNAL" or node.descendants > 0 or _first(span.attributes, _TEXTS) is not None
+    return span.kind not in _LOCAL or node.descendants > 0 or _first(span.attributes, _TEXTS) is not None
 
 
 def is_read(span: Span) -> bool:
-    """Tell whether a span is a call that changes nothing, of anything but a database, as far as it says."""
-    held = span.attributes
-    method = _first(held, ("http.request.method", "http.method")) or "GET"
-    return method in _READING and not any(key.startswith("db.") for key in held)
+    """Tell whether a span is a call that changes nothing, as far as it says.
+
+    Of what is asked of a database it cannot be told, nor of a procedure or a queue where no method of HTTP says it.
+    """
+    method = _first(span.attributes, ("http.request.method", "http.method"))
+    untold = ("db.",) if method else ("db.", "rpc.", "messaging.")
+    if span.kind == "PRODUCER" or any(key.startswith(untold) for key in span.attributes):
+        return False
+    return method is None or method in _READING
 
 
-def operation(nodes: Sequence[Node], node: Node) -> tuple[str, str | None, str | None]:
-    """Return what is equal for calls of one operation: its name, and that of who answered, else what it asks for.
+def operation(nodes: Sequence[Node], node: Node) -> tuple[str | None, str | None]:
+    """Return what is equal for siblings of one operation: the name of who answered, else what they ask for.
 
     Numbers, ids and quoted values, which are arguments, are left out of it.
     """
     other = callee(nodes, node)
     if other is not None:
-        return (node.span.name, templated(other.span.name), None)
+        return (templated(other.span.name), None)
     asked = _first(node.span.attributes, _TEXTS)
-    return (node.span.name, None, None if asked is None else templated(_path(asked)))
+    return (None, None if asked is None else templated(_path(asked)))
 
 
-def described(nodes: Sequence[Node], node: Node) -> str:
-    """Return what a call asks for, in words: who answered it, else its name, and a path that the name lacks."""
-    name, other, path = operation(nodes, node)
+def name_of(calls: Sequence[Node]) -> str:
+    """Return the name of siblings; without arguments where these differ."""
+    name = calls[0].span.name
+    return name if all(node.span.name == name for node in calls) else templated(name)
+
+
+def described(nodes: Sequence[Node], calls: Sequence[Node]) -> str:
+    """Return what calls of one operation ask for, in words: who answered, else their name, and a path that it lacks."""
+    other, path = operation(nodes, calls[0])
     if other is not None:
-        return f"{nodes[node.index + 1].span.service} {other}"
+        return f"{nodes[calls[0].index + 1].span.service} {other}"
+    name = name_of(calls)
     return f"{name} {path}" if path and path.startswith("/") and "/" not in name else name
 
 
@@ -138,22 +170,32 @@ def target(nodes: Sequence[Node], node: Node) -> tuple[str, str] | None:
 
 
 def same_call(span: Span) -> tuple[str, ...]:
-    """Return what is equal for a call and the same one made again, to whichever host."""
+    """Return what is equal for a call and the same one made again, to whichever host: all that it was asked with."""
     held = span.attributes
-    if span.kind == "INTERNAL":
-        return tuple(f"{key}={held[key]!r}" for key in sorted(held) if not _OUTCOME.search(key))
-    manners = [str(held[key]) for key in _MANNERS if key in held]
-    return (_without_host(_first(held, _TEXTS) or ""), *manners)
+    arguments = (f"{key}={_argument(key, held[key])!r}" for key in sorted(held) if _is_argument(key))
+    return (span.name, *arguments)
+
+
+@lru_cache(4096)
+def _is_argument(key: str) -> bool:
+    return not _OUTCOME.search(key)
+
+
+def _argument(key: str, value: object) -> object:
+    return _without_host(value) if isinstance(value, str) and key.startswith(("url.", "http.")) else value
 
 
 def failed(span: Span) -> bool:
-    """Tell whether a call failed: its status says so, the type of an error, or an answer that asks to try again."""
-    if span.status == "ERROR":
-        return True
+    """Tell whether a call failed: its status says so, the type of an error, or an answer that asks to try again.
+
+    Any other answer of 4xx is an answer, whatever else the client that got it says of it.
+    """
     if not span.attributes:
-        return False
+        return span.status == "ERROR"
     code = status_code(span) or 0
-    return code in _AGAIN or code >= 500 or "error.type" in span.attributes  # noqa: PLR2004 - a server's errors
+    if span.kind == "CLIENT" and code in _ANSWERS:
+        return code in _AGAIN
+    return span.status == "ERROR" or code in _AGAIN or code >= _ANSWERS.stop or "error.type" in span.attributes
 
 
 def status_code(span: Span) -> int | None:

@@ -4,8 +4,8 @@
 what it called itself: whoever counts failed spans misses it.
 
 `unlogged`: a span that failed, in a service that logs, and nothing says why: no line at WARNING or above and no
-exception, neither below it nor in what called it within its service. An answer of 4xx is an answer, not a failure of
-the client that got it.
+exception, neither below it nor in what called it within its service. What failed is told as for a retry: an answer of
+4xx is an answer, not a failure of the client that got it, but where it asks to try again.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from tracelog.model import LEVELS, Finding, LogEntry, Node, Trace
-from tracelog.read.calls import named, reason, status_code
+from tracelog.read.calls import failed, named, reason
 from tracelog.read.critical import children_of
 from tracelog.read.wording import count, cropped, listed, quoted
 
 _MOST = 3
-_ANSWERS = range(400, 500)
 
 
 def hidden_findings(trace: Trace) -> Iterator[Finding]:
     """Say which errors no span shows, those that are most often there first; spans of one name together."""
     nodes = trace.nodes
     holding = [(node, lines) for node in nodes if (lines := [line for line in node.logs if _is_at(line, "ERROR")])]
-    shown = _above(nodes, [_failed(node) for node in nodes]) if holding else []
+    shown = _above(nodes, [_is_error(node) for node in nodes]) if holding else []
     alike: dict[str, list[tuple[Node, LogEntry]]] = defaultdict(list)
     for node, lines in holding:
-        if not shown[node.index] and not any(map(_failed, children_of(nodes, node))):
+        if not shown[node.index] and not any(map(_is_error, children_of(nodes, node))):
             alike[named(node.span)] += [(node, line) for line in lines if not node.is_guess(line)]
     most = sorted(filter(None, alike.values()), key=lambda found: -len(found))
     for found in most[:_MOST]:
@@ -43,8 +42,9 @@ def hidden_findings(trace: Trace) -> Iterator[Finding]:
 def unlogged_findings(trace: Trace) -> Iterator[Finding]:
     """Say which spans failed without a word; of failures below each other, the deepest is told of."""
     nodes = trace.nodes
-    failures = [node for node in nodes if _failed(node) and not any(map(_failed, children_of(nodes, node)))]
-    failures = [node for node in failures if node.span.kind != "CLIENT" or status_code(node.span) not in _ANSWERS]
+    marks = [failed(node.span) for node in nodes]
+    failures = [node for node in nodes if marks[node.index]]
+    failures = [node for node in failures if not any(marks[child.index] for child in children_of(nodes, node))]
     if not failures:
         return
     spoken = [_speaks(node) for node in nodes]
@@ -85,7 +85,8 @@ def _above(nodes: Sequence[Node], marks: Sequence[bool]) -> list[bool]:
     return above
 
 
-def _failed(node: Node) -> bool:
+def _is_error(node: Node) -> bool:
+    """Tell whether a span is among those that are counted as failed."""
     return node.span.status == "ERROR"
 
 

@@ -92,7 +92,7 @@ def _body(nodes: Sequence[Node], repeated: Iterable[_Calls]) -> list[tuple[str, 
     """Return the calls of one loop: those that take the longest, and those made about as often."""
     longest = sorted(repeated, key=lambda same: -same.time)
     often = [same for same in longest if 2 * len(same.calls) >= len(longest[0].calls)]
-    return [(described(nodes, same.calls[0]), same) for same in often]
+    return [(described(nodes, same.calls), same) for same in often]
 
 
 def _text(loops: Sequence[_Loop]) -> str:

@@ -2,8 +2,8 @@
 
 Only what is evident is found: calls of one operation that ask different targets, each right behind the other, none of
 which failed, and which would have taken much less at the same time. What one answer means for the next call cannot be
-seen; so writes, queries of a database, pages of one resource, and calls with others in between are left out. Of many
-calls it is said that they are repeated.
+seen; so writes, what may be one (messages, procedures, queries of a database), pages of one resource, and calls with
+others in between are left out. Of many calls it is said that they are repeated.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from tracelog.model import Finding, Node
-from tracelog.read.calls import Siblings, caller, failed, is_read, operation, target, time_of
+from tracelog.read.calls import Siblings, caller, failed, is_read, name_of, operation, target, time_of
 from tracelog.read.critical import children_of
 from tracelog.read.repeats import MANY
 from tracelog.read.wording import duration
@@ -35,7 +35,7 @@ def serial_findings(nodes: Sequence[Node], groups: Iterable[Siblings], waited: i
     serial = [group for group in long if group.parent and _is_serial(nodes, group.calls)]
     for group in sorted(serial, key=lambda group: -_saved(group.calls))[:_MOST]:
         took, longest = time_of(group.calls), max(node.span.duration for node in group.calls)
-        name = group.calls[0].span.name
+        name = name_of(group.calls)
         text = (
             f"{caller(group)} called {name} of {len(group.calls)} targets one after the other in {duration(took)};"
             f" at the same time they would take {duration(longest)}"
