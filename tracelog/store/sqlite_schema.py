@@ -64,7 +64,7 @@ _CACHE_KIB = 16_384
 
 
 def connect(path: Path, *, create: bool, busy_ms: int) -> sqlite3.Connection:
-    """Open the file for this thread. Raise StoreUnavailableError where it is absent and not to be created."""
+    """Open the file, with `create` to write to it; without it, raise StoreUnavailableError where it is absent."""
     if not create and not path.is_file():
         raise StoreUnavailableError(
             f"no store at sqlite:{path} (write to it first, or name another with --store or TRACELOG_STORE)"
@@ -79,13 +79,15 @@ def connect(path: Path, *, create: bool, busy_ms: int) -> sqlite3.Connection:
             raise StoreRejectedError(
                 f"sqlite:{path}: written by another version of tracelog (layout {version}, expected {VERSION})"
             )
+        if create:
+            _prepare(connection)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection) -> None:
     """Make a connection one that writes; a new file gets write-ahead logging, so that readers never wait for it."""
     if _version(connection) == 0:
         connection.execute(f"PRAGMA page_size = {_PAGE}")
