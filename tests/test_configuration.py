@@ -245,6 +245,24 @@ def test_with_policies_a_failed_trace_is_stored_whole_and_others_have_what_they_
         assert "kept again" in [entry.message for entry in store.logs()]
 
 
+def test_with_policies_a_logger_with_a_level_of_its_own_logs_what_it_did(url: str) -> None:
+    others, talkative, child = RecordList(), logging.getLogger("shop.sql"), logging.getLogger("shop.sql.pool")
+    logging.getLogger().addHandler(others)
+    talkative.setLevel(logging.DEBUG)
+    try:
+        configure("orders", url, console=False, keep=ERRORS)
+        for log in (talkative, child, logging.getLogger("shop"), logging.getLogger()):
+            log.debug("by %s", log.name)
+        with trace.get_tracer("shop").start_as_current_span("well"):
+            child.debug("of a trace that is dropped")
+    finally:
+        talkative.setLevel(logging.NOTSET)
+    heard = ["by shop.sql", "by shop.sql.pool"]
+    assert [record.getMessage() for record in others.records] == [*heard, "of a trace that is dropped"]
+    with stored(url) as store:
+        assert [entry.message for entry in store.logs()] == heard
+
+
 def test_policies_may_come_from_the_environment(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "policies.yaml").write_text(json.dumps(ERRORS))
     monkeypatch.setenv("TRACELOG_KEEP", str(tmp_path / "policies.yaml"))

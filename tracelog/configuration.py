@@ -23,7 +23,7 @@ from tracelog.capture.pretty import PrettyFormatter
 from tracelog.capture.redact import Redactor
 from tracelog.capture.stdlib import install, level_number
 from tracelog.errors import ConfigurationError
-from tracelog.keep.keeping import Given, Keep, resolve_keep
+from tracelog.keep.keeping import Given, Keep, has_own_level, resolve_keep
 from tracelog.resource import detect_resource
 from tracelog.schema.lines import line_schema
 from tracelog.ship.handler import StoreHandler
@@ -86,6 +86,8 @@ def configure(
     handlers += _console_handlers(chosen_console, chosen_schema, name, redact)
     install(baggage_keys=_listed(os.environ.get("TRACELOG_BAGGAGE")) if baggage is None else baggage)
     _survive_dict_config()
+    if chosen_keep is not None:
+        chosen_keep.is_root_lowered = True
     _replace_handlers(handlers, chosen_level if chosen_keep is None else chosen_keep.lowest)
     _spare_others(logging.NOTSET if chosen_keep is None else chosen_keep.level)
     _configure_structlog()
@@ -143,14 +145,14 @@ class _AtLevel(logging.Filter):
     level = logging.NOTSET
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= self.level
+        return record.levelno >= self.level or has_own_level(record.name)
 
 
 _at_level = _AtLevel()
 
 
 def _spare_others(level: int) -> None:
-    """Let handlers of others on the root have what they had: records from the level on."""
+    """Let handlers of others on the root have what they had: records from the level on, or from their logger's own."""
     _at_level.level = level
     for handler in logging.getLogger().handlers:
         if level and not isinstance(handler, StoreHandler):

@@ -19,7 +19,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, Trace
 
 import tracelog
 from tracelog.errors import ConfigurationError
-from tracelog.keep.keeping import Keep
+from tracelog.keep.keeping import Keep, has_own_level
 from tracelog.keep.spans import KeptSpans
 from tracelog.model import LogEntry
 from tracelog.store import open_store
@@ -172,6 +172,20 @@ def test_lines_on_no_span_are_stored_from_the_level_on(make: Callable[..., Servi
     service.log.debug("not logged")
     service.log.info("started")
     assert service.said() == ["started"]
+
+
+@pytest.mark.parametrize("root", [logging.NOTSET, logging.DEBUG])
+def test_a_logger_has_a_level_of_its_own_or_of_one_above_it_that_is_not_the_root(root: int) -> None:
+    loud, before = logging.getLogger("own.loud"), logging.getLogger().level
+    logging.getLogger("own.loud.in.it")
+    loud.setLevel(logging.ERROR)
+    logging.getLogger().setLevel(root)
+    try:
+        names = ("own", "own.loud", "own.loud.in", "own.loud.in.it", "root", "own.nobody")
+        assert [name for name in names if has_own_level(name)] == ["own.loud", "own.loud.in.it"]
+        assert not has_own_level(logging.getLogger("own.quiet").name)
+    finally:
+        logging.getLogger().setLevel(before)
 
 
 def unsampled() -> Any:

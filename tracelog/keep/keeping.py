@@ -61,8 +61,10 @@ class Keep:
         self.lowest = min(level_number(record), self.level) if policies else self.level
         """The level from which on records are wanted, to be logged or only recorded; both as stdlib numbers them."""
         self.lowest_severity = severity_number(self.lowest) or 0
+        self.is_root_lowered = False
+        """Whether the root was given the level `lowest` for it: what is logged below `level` is said by loggers' own."""
         self._lowest = severity_number(self.level) or 0
-        self._lowest_if_unsampled = max(severity_number(_unsampled(unsampled)) or 0, self._lowest)
+        self._lowest_if_unsampled = severity_number(_unsampled(unsampled)) or 0
         self.recorder = Recorder(load_policies(policies), limits=limits) if policies else None
         if self.recorder is not None:
             _recorders.add(self.recorder)
@@ -73,11 +75,13 @@ class Keep:
         held = record.__dict__
         stamp: Stamp | None = held[STAMP] if STAMP in held else stamp_of(record)
         severity = _SEVERITIES.get(record.levelno) or severity_number(record.levelno) or 0
+        logged = severity >= self._lowest or (self.is_root_lowered and has_own_level(record.name))
         if stamp is None:
-            if severity >= self._lowest:
+            if logged:
                 sink(record)
             return
-        logged = severity >= (self._lowest if stamp.flags & _SAMPLED else self._lowest_if_unsampled)
+        if not stamp.flags & _SAMPLED:
+            logged = logged and severity >= self._lowest_if_unsampled
         if self.recorder is not None:
             if not is_plain(record):
                 record = prepared(record)
@@ -90,12 +94,14 @@ class Keep:
     def put_entry(self, entry: LogEntry, sink: Callable[[LogEntry], None]) -> None:
         """Do the same with what is read of a record already."""
         severity, flags = entry.severity_number or 0, _SAMPLED if entry.trace_flags is None else entry.trace_flags
+        logged = severity >= self._lowest
         if entry.trace_id is None:
-            if severity >= self._lowest:
+            if logged:
                 sink(entry)
             return
         trace_id = int(entry.trace_id, 16)
-        logged = severity >= (self._lowest if flags & _SAMPLED else self._lowest_if_unsampled)
+        if not flags & _SAMPLED:
+            logged = logged and severity >= self._lowest_if_unsampled
         if self.recorder is not None:
             logged = self.recorder.line(trace_id, severity, entry, sink, _RECORD_SIZE, logged=logged)
         if logged:
@@ -116,6 +122,22 @@ class Keep:
     def stats(self) -> dict[str, int]:
         """Return what became of traces, and of lines that were held: counts by words, and how many are `undecided`."""
         return {} if self.recorder is None else {**self.recorder.counts, "undecided": len(self.recorder)}
+
+
+_loggers = logging.Logger.manager.loggerDict
+
+
+def has_own_level(name: str) -> bool:
+    """Say whether a logger, or one that it stands below, has a level of its own, and not the root's."""
+    logger: Any = _loggers.get(name)
+    if logger is None:  # the root itself, or one that stands outside of the tree
+        return False
+    try:
+        while not logger.level:
+            logger = logger.parent
+    except AttributeError:  # there is only a place for such a logger, or the root has no level either
+        return False
+    return logger.parent is not None
 
 
 Given = Keep | str | os.PathLike[str] | Sequence[Any]
