@@ -23,16 +23,18 @@ from tracelog.capture.pretty import PrettyFormatter
 from tracelog.capture.redact import Redactor
 from tracelog.capture.stdlib import install, level_number
 from tracelog.errors import ConfigurationError
-from tracelog.keep.keeping import Given, Keep, has_own_level, resolve_keep
+from tracelog.keep.keeping import Given, Keep, fresh_keep, has_own_level, share_keep
 from tracelog.resource import detect_resource
 from tracelog.schema.lines import line_schema
 from tracelog.ship.handler import StoreHandler
 from tracelog.store import Store
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.sampling import Sampler
 
+    from tracelog.capture.span_events import SpanEventLogger
+    from tracelog.keep.spans import KeptSpans
     from tracelog.ship.exporter import StoreSpanExporter
 
     Exporter = Callable[[], StoreSpanExporter]
@@ -43,6 +45,10 @@ _OWN_LOGGERS = ("tracelog", "tracelog.span_events")
 _logger = logging.getLogger("tracelog")
 own_handlers: list[logging.Handler] = []
 """What the last call put on the root."""
+_own_baggage: list[str] = []
+"""The keys that the last call had every line get."""
+_own_keep: list[Keep] = []
+"""What decided of which traces were kept, since the last call."""
 
 
 def configure(
@@ -79,25 +85,34 @@ def configure(
     line_schema(chosen_schema)
     name = service or _service_of_provider()
     options["spool"] = spool
-    chosen_keep = resolve_keep(keep, level=chosen_level)
+    chosen_keep = fresh_keep(keep, level=chosen_level)
     sampler = None if sampling_rate is None else _ratio_sampler(sampling_rate, trust_inbound=trust_inbound)
     handlers: list[logging.Handler] = [StoreHandler(store, service=name, redact=redact, keep=chosen_keep, **options)]
     chosen_console = os.environ.get("TRACELOG_CONSOLE") if console is None else console
     handlers += _console_handlers(chosen_console, chosen_schema, name, redact)
-    install(baggage_keys=_listed(os.environ.get("TRACELOG_BAGGAGE")) if baggage is None else baggage)
+    _allow_baggage(_listed(os.environ.get("TRACELOG_BAGGAGE")) if baggage is None else [*baggage])
     _survive_dict_config()
-    if chosen_keep is not None:
+    if chosen_keep is None:
+        _replace_handlers(handlers, chosen_level)
+        _spare_others(logging.NOTSET)
+    else:
         chosen_keep.is_root_lowered = True
-    _replace_handlers(handlers, chosen_level if chosen_keep is None else chosen_keep.lowest)
-    _spare_others(logging.NOTSET if chosen_keep is None else chosen_keep.level)
+        _replace_handlers(handlers, chosen_keep.lowest)
+        _spare_others(chosen_keep.level)
     _configure_structlog()
     exporter: Exporter | None = functools.partial(_exporter, store, {**options, "redact": redact}) if spans else None
-    if spans or events or chosen_keep is not None:
+    if spans or events or chosen_keep is not None or _has_processors():
         _configure_provider(name, exporter, chosen_keep, sampler, events=events)
+    _replace_keep(chosen_keep)
 
 
 def _listed(text: str | None) -> list[str] | None:
     return None if text is None else [key.strip() for key in text.split(",") if key.strip()]
+
+
+def _allow_baggage(keys: list[str] | None) -> None:
+    install(baggage_keys=() if keys is None and _own_baggage else keys)
+    _own_baggage[:] = keys or ()
 
 
 def _survive_dict_config() -> None:
@@ -137,6 +152,15 @@ def _replace_handlers(handlers: list[logging.Handler], level: int) -> None:
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(level)
+
+
+def _replace_keep(keep: Keep | None) -> None:
+    """Let a Keep be the one of its file; what another one held is decided, since nobody tells that one how it ends."""
+    share_keep(keep)
+    for before in _own_keep:
+        if before is not keep:
+            before.decide()
+    _own_keep[:] = () if keep is None else (keep,)
 
 
 class _AtLevel(logging.Filter):
@@ -206,7 +230,21 @@ def _configure_structlog() -> None:
 _left_alone: set[type] = set()
 """The foreign providers that were warned of."""
 
-_own_processors: WeakKeyDictionary[TracerProvider, dict[str, SpanProcessor]] = WeakKeyDictionary()
+
+class _OwnProcessors:
+    """What was added to a provider, which cannot be rid of it any more."""
+
+    events: SpanEventLogger | None = None
+    spans: KeptSpans | None = None
+
+
+_own_processors: WeakKeyDictionary[TracerProvider, _OwnProcessors] = WeakKeyDictionary()
+
+
+def _has_processors() -> bool:
+    from opentelemetry import trace
+
+    return trace.get_tracer_provider() in _own_processors
 
 
 def _configure_provider(
@@ -226,14 +264,9 @@ def _configure_provider(
     from tracelog.capture.request_spans import watch_requests
 
     watch_requests(provider)
-    own = _own_processors.setdefault(provider, {})
-    if events and "events" not in own:
-        from tracelog.capture.span_events import SpanEventLogger
-
-        own["events"] = SpanEventLogger()
-        provider.add_span_processor(own["events"])
-    if exporter is not None or keep is not None:
-        _keep_spans(provider, own, exporter() if exporter is not None else None, keep)
+    own = _own_processors.setdefault(provider, _OwnProcessors())
+    _log_events(provider, own, is_wanted=events)
+    _keep_spans(provider, own, None if exporter is None else exporter(), keep)
 
 
 def _exporter(store: str | Store | None, options: Mapping[str, Any]) -> StoreSpanExporter:
@@ -242,17 +275,26 @@ def _exporter(store: str | Store | None, options: Mapping[str, Any]) -> StoreSpa
     return StoreSpanExporter(store, **options)
 
 
-def _keep_spans(
-    provider: TracerProvider, own: dict[str, SpanProcessor], exporter: StoreSpanExporter | None, keep: Keep | None
-) -> None:
-    from tracelog.keep.spans import KeptSpans
+def _log_events(provider: TracerProvider, own: _OwnProcessors, *, is_wanted: bool) -> None:
+    if own.events is not None:
+        own.events.is_on = is_wanted
+    elif is_wanted:
+        from tracelog.capture.span_events import SpanEventLogger
 
-    processor = own.get("spans")
-    if isinstance(processor, KeptSpans):
-        processor.exporter, processor.keep = exporter, keep
-        return
-    own["spans"] = KeptSpans(exporter, keep)
-    provider.add_span_processor(own["spans"])
+        own.events = SpanEventLogger()
+        provider.add_span_processor(own.events)
+
+
+def _keep_spans(
+    provider: TracerProvider, own: _OwnProcessors, exporter: StoreSpanExporter | None, keep: Keep | None
+) -> None:
+    if own.spans is not None:
+        own.spans.exporter, own.spans.keep = exporter, keep
+    elif exporter is not None or keep is not None:
+        from tracelog.keep.spans import KeptSpans
+
+        own.spans = KeptSpans(exporter, keep)
+        provider.add_span_processor(own.spans)
 
 
 def _provider(service: str | None, sampler: Sampler | None) -> Any:

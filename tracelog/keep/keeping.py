@@ -57,12 +57,13 @@ class Keep:
         unsampled: str = "stamp",
         limits: Limits | None = None,
     ) -> None:
+        self.file = os.path.abspath(policies) if isinstance(policies, str | os.PathLike) else None  # noqa: PTH100 - of bytes, too
         self.level = level_number(level)
         self.lowest = min(level_number(record), self.level) if policies else self.level
         """The level from which on records are wanted, to be logged or only recorded; both as stdlib numbers them."""
         self.lowest_severity = severity_number(self.lowest) or 0
         self.is_root_lowered = False
-        """Whether the root was given the level `lowest` for it: what is logged below `level` is said by loggers' own."""
+        """Whether the root's level is `lowest` for its sake; then a logger with a level of its own logs by that."""
         self._lowest = severity_number(self.level) or 0
         self._lowest_if_unsampled = severity_number(_unsampled(unsampled)) or 0
         self.recorder = Recorder(load_policies(policies), limits=limits) if policies else None
@@ -119,6 +120,11 @@ class Keep:
         if self.recorder is not None and watch not in self.recorder.watchers:
             self.recorder.watchers.append(watch)
 
+    def decide(self) -> None:
+        """Decide what is undecided, with what is known of it."""
+        if self.recorder is not None:
+            self.recorder.decide_all("replaced")
+
     def stats(self) -> dict[str, int]:
         """Return what became of traces, and of lines that were held: counts by words, and how many are `undecided`."""
         return {} if self.recorder is None else {**self.recorder.counts, "undecided": len(self.recorder)}
@@ -143,22 +149,34 @@ def has_own_level(name: str) -> bool:
 Given = Keep | str | os.PathLike[str] | Sequence[Any]
 """What may be given for a `Keep`: one, or its policies."""
 _by_file: dict[str, Keep] = {}
+"""The one of each file that handlers and span processors share."""
 
 
-def resolve_keep(keep: Given | None = None, *, level: int | str = "INFO") -> Keep | None:
+def resolve_keep(keep: Given | None = None) -> Keep | None:
     """Return what is given, else that of the file that `TRACELOG_KEEP` names, else None.
 
     A file has one Keep in a process: lines and spans that go through it are decided together.
     """
-    given = os.environ.get("TRACELOG_KEEP") or None if keep is None else keep
-    if given is None or isinstance(given, Keep):
-        return given
-    if not isinstance(given, str | os.PathLike):
-        return Keep(given, level=level)
-    path = os.path.abspath(given)  # noqa: PTH100 - a PathLike of bytes has no Path
-    if path not in _by_file:
-        _by_file[path] = Keep(path, level=level)
-    return _by_file[path]
+    given = _given(keep)
+    known = isinstance(given, str | os.PathLike) and _by_file.get(os.path.abspath(given))  # noqa: PTH100 - of bytes, too
+    return known or share_keep(fresh_keep(given))
+
+
+def fresh_keep(keep: Given | None = None, *, level: int | str = "INFO") -> Keep | None:
+    """Return the same, but where it is not a Keep that is given, a new one, of policies as they are now."""
+    given = _given(keep)
+    return given if given is None or isinstance(given, Keep) else Keep(given, level=level)
+
+
+def share_keep(keep: Keep | None) -> Keep | None:
+    """Let a Keep, if it is of a file, be the one of that file from now on."""
+    if keep is not None and keep.file is not None:
+        _by_file[keep.file] = keep
+    return keep
+
+
+def _given(keep: Given | None) -> Given | None:
+    return os.environ.get("TRACELOG_KEEP") or None if keep is None else keep
 
 
 def decide_all() -> None:

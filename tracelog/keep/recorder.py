@@ -153,8 +153,12 @@ class Recorder:
 
     def close(self) -> None:
         """Decide all that is undecided with what is known of it; what comes later is decided as it comes."""
+        self.decide_all("shutdown")
+
+    def decide_all(self, pressure: str) -> None:
+        """Decide all that is undecided, for a reason that is none of its own."""
         for trace_id, trace in [*self._undecided.items()]:
-            self._decide(trace_id, trace, "shutdown")
+            self._decide(trace_id, trace, pressure)
 
     def _open(self, trace_id: int) -> Undecided:
         """Begin to hold a trace, and decide those for which there is no more room or time."""
