@@ -20,6 +20,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, Trace
 import tracelog
 from tracelog.errors import ConfigurationError
 from tracelog.keep.keeping import Keep, has_own_level
+from tracelog.keep.recorder import Limits
 from tracelog.keep.spans import KeptSpans
 from tracelog.model import LogEntry
 from tracelog.store import open_store
@@ -28,6 +29,7 @@ POLICIES: list[dict[str, Any]] = [
     {"name": "failed", "type": "status_code", "status_code": "ERROR"},
     {"name": "loud", "type": "level", "level": "ERROR"},
 ]
+ALL_OF_IT = [{"name": "all", "type": "probabilistic", "sampling_percentage": 100}]
 
 
 class Service:
@@ -188,9 +190,37 @@ def test_a_logger_has_a_level_of_its_own_or_of_one_above_it_that_is_not_the_root
         logging.getLogger().setLevel(before)
 
 
+def test_a_trace_whose_end_nobody_tells_is_decided_by_the_clock_alone(make: Callable[..., Service]) -> None:
+    service = make(ALL_OF_IT, limits=Limits(age=0))
+    decided = threading.Event()
+    service.keep.tell(lambda undecided: None if undecided else decided.set())
+    with remote(1):
+        service.log.info("held")
+    assert decided.wait(60)
+    assert service.keep.stats()["decided early: age"] == 1
+    assert service.said() == ["held"]
+
+
+def test_what_comes_after_the_shutdown_is_decided_as_it_comes_until_there_is_a_handler_again(
+    make: Callable[..., Service],
+) -> None:
+    service = make(ALL_OF_IT)
+    tracelog.shutdown(10)
+    with remote(1):
+        service.log.info("nobody would decide this later")
+    assert service.keep.stats()["undecided"] == 0
+    tracelog.StoreHandler(service.url, keep=service.keep, spool=False)
+    with remote(2):
+        service.log.info("held")
+    assert service.keep.stats()["undecided"] == 1
+
+
+def remote(trace_id: int, flags: int = 1) -> Any:
+    return use_span(NonRecordingSpan(SpanContext(trace_id, 0xDEF, is_remote=True, trace_flags=TraceFlags(flags))))
+
+
 def unsampled() -> Any:
-    context = SpanContext(0xABC, 0xDEF, is_remote=True, trace_flags=TraceFlags(0))
-    return use_span(NonRecordingSpan(context))
+    return remote(0xABC, 0)
 
 
 @pytest.mark.parametrize(

@@ -116,9 +116,11 @@ class Keep:
         return UNDECIDED if severity >= AT_ONCE and trace_id in self.recorder else None
 
     def tell(self, watch: Callable[[int], None]) -> None:
-        """Have somebody told how many traces are undecided, whenever that changes."""
-        if self.recorder is not None and watch not in self.recorder.watchers:
-            self.recorder.watchers.append(watch)
+        """Have somebody told how many traces are undecided, whenever that changes, and see to their age from then on."""
+        if self.recorder is not None:
+            self.recorder.is_closed = False
+            if watch not in self.recorder.watchers:
+                self.recorder.watchers.append(watch)
 
     def decide(self) -> None:
         """Decide what is undecided, with what is known of it."""
@@ -177,6 +179,12 @@ def share_keep(keep: Keep | None) -> Keep | None:
 
 def _given(keep: Given | None) -> Given | None:
     return os.environ.get("TRACELOG_KEEP") or None if keep is None else keep
+
+
+def decide_old() -> None:
+    """Decide what is undecided for too long anywhere in this process."""
+    for recorder in [*_recorders]:
+        recorder.decide_old()
 
 
 def decide_all() -> None:
