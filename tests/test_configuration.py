@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.config
 import sys
 from collections.abc import Callable, Iterator
-from logging.config import DictConfigurator, dictConfig
+from logging.config import DictConfigurator, dictConfig, fileConfig
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ def _own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (trace, "_TRACER_PROVIDER_SET_ONCE", Once()),
     ):
         monkeypatch.setattr(module, name, fresh)
-    monkeypatch.setattr(DictConfigurator, "configure", DictConfigurator.configure)  # put back what it was
+    for owner, name in ((DictConfigurator, "configure"), (logging.config, "_install_loggers")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back what it was
     for name in ("STORE", "LEVEL", "CONSOLE", "SCHEMA"):
         monkeypatch.delenv(f"TRACELOG_{name}", raising=False)
     monkeypatch.delenv("OTEL_SERVICE_NAME", raising=False)
@@ -133,6 +135,41 @@ def test_the_handler_of_the_store_outlives_a_later_dict_config(url: str) -> None
     logging.getLogger("shop").info("placed")
     with stored(url) as store:
         assert [entry.body for entry in store.logs()] == ["placed"]
+
+
+ALEMBIC = """
+[loggers]
+keys = root
+[handlers]
+keys = console
+[formatters]
+keys =
+[logger_root]
+level = INFO
+handlers = console
+[handler_console]
+class = NullHandler
+args = ()
+"""
+
+
+def test_the_handler_of_the_store_and_the_events_of_spans_outlive_a_later_file_config(url: str, tmp_path: Path) -> None:
+    configure("orders", url, console=False)
+    (tmp_path / "alembic.ini").write_text(ALEMBIC)
+    others = [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    before = [logger.disabled for logger in others]
+    try:
+        for _ in range(2):
+            fileConfig(tmp_path / "alembic.ini")
+            logging.getLogger().info("migrated")
+            with trace.get_tracer("shop").start_as_current_span("checkout") as span:
+                span.add_event("cache.miss")
+    finally:
+        for logger, disabled in zip(others, before, strict=True):
+            logger.disabled = disabled
+    assert [type(handler) for handler in own_handlers()] == [logging.NullHandler, StoreHandler]
+    with stored(url) as store:
+        assert [entry.message for entry in store.logs()] == ["migrated", "cache.miss"] * 2
 
 
 def test_what_is_not_said_comes_from_the_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import logging.config
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from logging.config import DictConfigurator
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -91,7 +91,7 @@ def configure(
     chosen_console = os.environ.get("TRACELOG_CONSOLE") if console is None else console
     handlers += _console_handlers(chosen_console, chosen_schema, name, redact)
     _allow_baggage(_listed(os.environ.get("TRACELOG_BAGGAGE")) if baggage is None else [*baggage])
-    _survive_dict_config()
+    _survive_reconfiguration()
     if chosen_keep is None:
         _replace_handlers(handlers, chosen_level)
         _spare_others(logging.NOTSET)
@@ -115,22 +115,25 @@ def _allow_baggage(keys: list[str] | None) -> None:
     _own_baggage[:] = keys or ()
 
 
-def _survive_dict_config() -> None:
-    """Let the store's handler outlive a later `dictConfig`, which takes every handler off the root.
+def _survive_reconfiguration() -> None:
+    """Let the store's handler outlive a later `dictConfig` or `fileConfig`, which take every handler off the root.
 
-    What is replaced is the method that every way to `dictConfig` ends in, so that `from logging.config import
-    dictConfig` in an application makes no difference. The console's handler is left to the new configuration.
+    What is replaced is what every way to them ends in, so that `from logging.config import dictConfig` in an
+    application makes no difference. The console's handler is left to the new configuration.
     """
-    original = DictConfigurator.configure
-    if hasattr(original, "__wrapped__"):
-        return
+    for owner, name in ((logging.config.DictConfigurator, "configure"), (logging.config, "_install_loggers")):
+        original = getattr(owner, name, None)  # the latter is none of logging's public names
+        if original is not None and not hasattr(original, "__wrapped__"):
+            setattr(owner, name, _restoring(original))
 
+
+def _restoring(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
-    def configure_and_restore(configurator: DictConfigurator) -> None:
-        original(configurator)
+    def configure_and_restore(*args: Any, **named: Any) -> None:
+        original(*args, **named)
         _restore_handlers()
 
-    DictConfigurator.configure = configure_and_restore  # type: ignore[method-assign, assignment]
+    return configure_and_restore
 
 
 def _restore_handlers() -> None:

@@ -116,7 +116,7 @@ class Keep:
         return UNDECIDED if severity >= AT_ONCE and trace_id in self.recorder else None
 
     def tell(self, watch: Callable[[int], None]) -> None:
-        """Have somebody told how many traces are undecided, whenever that changes, and see to their age from then on."""
+        """Have somebody who sees to their age told how many traces are undecided, whenever that changes."""
         if self.recorder is not None:
             self.recorder.is_closed = False
             if watch not in self.recorder.watchers:
