@@ -240,6 +240,29 @@ def test_lines_of_unsampled_traces_are_stored_by_the_rule_and_say_so(
     assert "sampled goes on" in service.said()
 
 
+@pytest.mark.parametrize("keep", [None, Keep(), Keep(ALL_OF_IT), Keep(POLICIES)])
+def test_lines_of_unsampled_traces_say_so_whatever_is_kept(keep: Keep | None, tmp_path: Any) -> None:
+    store = tracelog.open_store(f"sqlite:{tmp_path}/unsampled.db")
+    handler = tracelog.StoreHandler(store, keep=keep, spool=False)
+    renderer = tracelog.StoreRenderer(store, keep=keep, spool=False)
+    log = logging.Logger("shop")  # noqa: LOG001 - one that nobody else has
+    log.addHandler(handler)
+    printed: list[str] = []
+    for trace_id, flags in ((1, 0), (2, 1)):
+        with remote(trace_id, flags):
+            log.info("stdlib, logged")
+            log.error("stdlib, at once")
+            structlog.wrap_logger(_Printer(printed), processors=[renderer]).info("structlog")
+    if keep is not None:
+        keep.decide()
+    assert tracelog.flush(30)
+    for line in store.logs():
+        assert line.attributes.get("tracelog.unsampled", False) is (line.trace_id == f"{1:032x}")
+    assert len(list(store.logs(trace_id=f"{1:032x}"))) == 3
+    assert "tracelog.unsampled" not in "".join(printed)
+    store.close()
+
+
 def test_an_error_keeps_the_lines_of_a_trace_whose_spans_are_not_sampled(make: Callable[..., Service]) -> None:
     service = make(unsampled="drop_below: WARNING")
     with unsampled():

@@ -29,8 +29,6 @@ from tracelog.model import LogEntry
 
 UNDECIDED = "tracelog.undecided"
 """The attribute, true, of a line that did not wait until its trace was decided: it may be all that is kept of it."""
-UNSAMPLED = "tracelog.unsampled"
-"""The attribute, true, of a line that is kept although its trace is not sampled: no spans are to be looked for."""
 _SAMPLED = 1
 _DROP_BELOW = "drop_below:"
 _RECORD_SIZE = 600
@@ -89,8 +87,7 @@ class Keep:
             size = _RECORD_SIZE + len(record.msg)
             logged = self.recorder.line(stamp.trace_id, severity, record, sink, size, logged=logged)
         if logged:
-            mark = self._mark(stamp.trace_id, severity, stamp.flags)
-            sink(record if mark is None else _marked(record, mark))
+            sink(_marked(record) if self._is_ahead(stamp.trace_id, severity) else record)
 
     def put_entry(self, entry: LogEntry, sink: Callable[[LogEntry], None]) -> None:
         """Do the same with what is read of a record already."""
@@ -106,14 +103,12 @@ class Keep:
         if self.recorder is not None:
             logged = self.recorder.line(trace_id, severity, entry, sink, _RECORD_SIZE, logged=logged)
         if logged:
-            mark = self._mark(trace_id, severity, flags)
-            sink(entry if mark is None else replace(entry, attributes={**entry.attributes, mark: True}))
+            is_ahead = self._is_ahead(trace_id, severity)
+            sink(replace(entry, attributes={**entry.attributes, UNDECIDED: True}) if is_ahead else entry)
 
-    def _mark(self, trace_id: int, severity: int, flags: int) -> str | None:
-        """Return what a line that goes on now has to say of its trace."""
-        if self.recorder is None:
-            return None if flags & _SAMPLED else UNSAMPLED
-        return UNDECIDED if severity >= AT_ONCE and trace_id in self.recorder else None
+    def _is_ahead(self, trace_id: int, severity: int) -> bool:
+        """Say whether a line that goes on now does not wait for the decision about its trace."""
+        return severity >= AT_ONCE and self.recorder is not None and trace_id in self.recorder
 
     def tell(self, watch: Callable[[int], None]) -> None:
         """Have somebody who sees to their age told how many traces are undecided, whenever that changes."""
@@ -209,10 +204,10 @@ if hasattr(os, "register_at_fork"):
 _SEVERITIES = {level: severity_number(level) for level in range(10, 60, 10)}
 
 
-def _marked(record: logging.LogRecord, mark: str) -> logging.LogRecord:
+def _marked(record: logging.LogRecord) -> logging.LogRecord:
     """Return the record with an attribute more, which other handlers do not see."""
     marked = copy.copy(record)
-    marked.__dict__[mark] = True
+    marked.__dict__[UNDECIDED] = True
     return marked
 
 
