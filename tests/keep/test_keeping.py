@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, use_span
 
 import tracelog
+from tracelog.capture import fork
 from tracelog.errors import ConfigurationError
 from tracelog.keep.keeping import Keep, has_own_level
 from tracelog.keep.recorder import Limits
@@ -339,6 +340,17 @@ def test_structlog_records_what_is_below_its_level(make: Callable[..., Service],
     assert first.attributes == {"order": "A-1", "user": "u-1", "cart": ["tea"]}
     assert (first.trace_id, first.span_id) == (second.trace_id, second.span_id)
     assert len(printed) == 2  # both that are logged; what is printed waits for nothing
+
+
+def test_structlog_records_how_ids_were_come_by(make: Callable[..., Service], monkeypatch: pytest.MonkeyPatch) -> None:
+    service = make()
+    renderer = tracelog.StoreRenderer(service.url, service="shop", keep=service.keep, spool=False)
+    monkeypatch.setattr(fork, "forked_in_span", True)
+    with service.tracer.start_as_current_span("badly") as span:
+        monkeypatch.setattr(fork, "_span", span)
+        renderer.record("debug", 5, "in a forked child", (), {})
+        span.set_status(StatusCode.ERROR)
+    assert [line.attributes for line in service.lines()] == [{"tracelog.inherited": True}]
 
 
 class _Printer:
