@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.config
 import sys
 from collections.abc import Callable, Iterator
-from logging.config import DictConfigurator, dictConfig
+from logging.config import DictConfigurator, dictConfig, fileConfig
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 from capture.telemetry import RecordList, make_provider
-from opentelemetry import trace
+from opentelemetry import context, trace
+from opentelemetry.baggage import set_baggage
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NoOpTracerProvider
 from opentelemetry.util._once import Once
 
 import tracelog
 from tracelog import StoreHandler
+from tracelog.capture import baggage
 from tracelog.capture.pretty import PrettyFormatter
 from tracelog.capture.stdlib import uninstall
 from tracelog.errors import ConfigurationError
@@ -37,13 +40,17 @@ def _own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     for module, name, fresh in (
         (configure_module, "own_handlers", []),
+        (configure_module, "_own_baggage", []),
+        (configure_module, "_own_keep", []),
         (configure_module, "_left_alone", set()),
+        (baggage, "allowed", ()),
         (senders, "_senders", {}),
         (trace, "_TRACER_PROVIDER", None),
         (trace, "_TRACER_PROVIDER_SET_ONCE", Once()),
     ):
         monkeypatch.setattr(module, name, fresh)
-    monkeypatch.setattr(DictConfigurator, "configure", DictConfigurator.configure)  # put back what it was
+    for owner, name in ((DictConfigurator, "configure"), (logging.config, "_install_loggers")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back what it was
     for name in ("STORE", "LEVEL", "CONSOLE", "SCHEMA"):
         monkeypatch.delenv(f"TRACELOG_{name}", raising=False)
     monkeypatch.delenv("OTEL_SERVICE_NAME", raising=False)
@@ -130,6 +137,41 @@ def test_the_handler_of_the_store_outlives_a_later_dict_config(url: str) -> None
         assert [entry.body for entry in store.logs()] == ["placed"]
 
 
+ALEMBIC = """
+[loggers]
+keys = root
+[handlers]
+keys = console
+[formatters]
+keys =
+[logger_root]
+level = INFO
+handlers = console
+[handler_console]
+class = NullHandler
+args = ()
+"""
+
+
+def test_the_handler_of_the_store_and_the_events_of_spans_outlive_a_later_file_config(url: str, tmp_path: Path) -> None:
+    configure("orders", url, console=False)
+    (tmp_path / "alembic.ini").write_text(ALEMBIC)
+    others = [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    before = [logger.disabled for logger in others]
+    try:
+        for _ in range(2):
+            fileConfig(tmp_path / "alembic.ini")
+            logging.getLogger().info("migrated")
+            with trace.get_tracer("shop").start_as_current_span("checkout") as span:
+                span.add_event("cache.miss")
+    finally:
+        for logger, disabled in zip(others, before, strict=True):
+            logger.disabled = disabled
+    assert [type(handler) for handler in own_handlers()] == [logging.NullHandler, StoreHandler]
+    with stored(url) as store:
+        assert [entry.message for entry in store.logs()] == ["migrated", "cache.miss"] * 2
+
+
 def test_what_is_not_said_comes_from_the_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"STORE": url, "LEVEL": "warning", "CONSOLE": "off"}
     for name, value in settings.items():
@@ -149,6 +191,30 @@ def test_a_second_call_with_another_store_sends_logs_and_spans_there(url: str, t
         with stored(target) as store:
             assert [entry.body for entry in store.logs()] == [name]
             assert [span.name for span in store.spans()] == [name]
+
+
+def test_a_second_call_turns_spans_and_events_off_and_a_third_one_on_again(url: str) -> None:
+    for name, wanted in (("first", True), ("second", False), ("third", True)):
+        configure("orders", url, console=False, spans=wanted, events=wanted)
+        with trace.get_tracer("shop").start_as_current_span(name) as span:
+            span.add_event(f"event of the {name}")
+    with stored(url) as store:
+        assert [span.name for span in store.spans()] == ["first", "third"]
+        assert [entry.message for entry in store.logs()] == ["event of the first", "event of the third"]
+
+
+def test_a_second_call_without_baggage_takes_its_keys_from_lines_and_leaves_those_that_others_allowed(url: str) -> None:
+    tracelog.install(baggage_keys=["tenant"])
+    configure("orders", url, console=False)
+    assert baggage.allowed == ("tenant",)
+    configure("orders", url, console=False, baggage=["order"])
+    token = context.attach(set_baggage("order", "A-1"))
+    logging.getLogger("shop").info("with")
+    configure("orders", url, console=False)
+    logging.getLogger("shop").info("without")
+    context.detach(token)
+    with stored(url) as store:
+        assert [entry.attributes.get("order") for entry in store.logs()] == ["A-1", None]
 
 
 def test_a_provider_that_is_there_gets_its_processors_once_and_names_the_service(url: str) -> None:
@@ -243,6 +309,57 @@ def test_with_policies_a_failed_trace_is_stored_whole_and_others_have_what_they_
     log.info("kept again")
     with stored(url) as store:
         assert "kept again" in [entry.message for entry in store.logs()]
+
+
+def test_with_policies_a_logger_with_a_level_of_its_own_logs_what_it_did(url: str) -> None:
+    others, talkative, child = RecordList(), logging.getLogger("shop.sql"), logging.getLogger("shop.sql.pool")
+    logging.getLogger().addHandler(others)
+    talkative.setLevel(logging.DEBUG)
+    try:
+        configure("orders", url, console=False, keep=ERRORS)
+        for log in (talkative, child, logging.getLogger("shop"), logging.getLogger()):
+            log.debug("by %s", log.name)
+        with trace.get_tracer("shop").start_as_current_span("well"):
+            child.debug("of a trace that is dropped")
+    finally:
+        talkative.setLevel(logging.NOTSET)
+    heard = ["by shop.sql", "by shop.sql.pool"]
+    assert [record.getMessage() for record in others.records] == [*heard, "of a trace that is dropped"]
+    with stored(url) as store:
+        assert [entry.message for entry in store.logs()] == heard
+
+
+def test_a_second_call_with_the_same_file_has_the_level_and_the_policies_of_now(url: str, tmp_path: Path) -> None:
+    file, tracer = tmp_path / "policies.yaml", trace.get_tracer("shop")
+    file.write_text(json.dumps(ERRORS))
+    configure("orders", url, "WARNING", console=False, keep=file)
+    configure("orders", url, "INFO", console=False, keep=file)
+    logging.getLogger("shop").info("at the level")
+    with tracer.start_as_current_span("dropped"):
+        pass
+    file.write_text(json.dumps([{"name": "all", "type": "probabilistic", "sampling_percentage": 100}]))
+    configure("orders", url, console=False, keep=file)
+    with tracer.start_as_current_span("kept"):
+        pass
+    (handler,) = [handler for handler in own_handlers() if isinstance(handler, StoreHandler)]
+    assert StoreHandler(url, keep=str(file))._keep is handler._keep
+    with stored(url) as store:
+        assert [entry.message for entry in store.logs()] == ["at the level"]
+        assert [span.name for span in store.spans()] == ["kept"]
+
+
+def test_what_is_undecided_at_a_second_call_is_decided_with_what_is_known_of_it(url: str) -> None:
+    keep = tracelog.Keep([{"name": "all", "type": "probabilistic", "sampling_percentage": 100}])
+    configure("orders", url, console=False, keep=keep)
+    with trace.get_tracer("shop").start_as_current_span("checkout"):
+        logging.getLogger("shop").info("held")
+        configure("orders", url, console=False, keep=keep)
+        assert keep.stats() == {"undecided": 1}
+        configure("orders", url, console=False, keep=ERRORS)
+    assert keep.stats() == {"undecided": 0, "kept by all": 1, "decided early: replaced": 1, "forgotten": 0}
+    configure("orders", url, console=False)
+    with stored(url) as store:
+        assert [entry.message for entry in store.logs()] == ["held"]
 
 
 def test_policies_may_come_from_the_environment(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

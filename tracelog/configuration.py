@@ -12,10 +12,10 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import logging.config
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from logging.config import DictConfigurator
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -24,7 +24,7 @@ from tracelog.capture.pretty import PrettyFormatter
 from tracelog.capture.redact import Redactor
 from tracelog.capture.stdlib import install, level_number
 from tracelog.errors import ConfigurationError
-from tracelog.keep.keeping import Given, Keep, resolve_keep
+from tracelog.keep.keeping import Given, Keep, fresh_keep, has_own_level, share_keep
 from tracelog.resource import detect_resource
 from tracelog.schema.lines import line_schema
 from tracelog.ship.handler import StoreHandler
@@ -32,9 +32,11 @@ from tracelog.ship.senders import sender_for
 from tracelog.store import Store
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.sampling import Sampler
 
+    from tracelog.capture.span_events import SpanEventLogger
+    from tracelog.keep.spans import KeptSpans
     from tracelog.ship.exporter import StoreSpanExporter
 
     Exporter = Callable[[], StoreSpanExporter]
@@ -45,6 +47,10 @@ _OWN_LOGGERS = ("tracelog", "tracelog.span_events")
 _logger = logging.getLogger("tracelog")
 own_handlers: list[logging.Handler] = []
 """What the last call put on the root."""
+_own_baggage: list[str] = []
+"""The keys that the last call had every line get."""
+_own_keep: list[Keep] = []
+"""What decided of which traces were kept, since the last call."""
 
 
 def configure(
@@ -83,41 +89,55 @@ def configure(
     line_schema(chosen_schema)
     name = service or _service_of_provider()
     options["spool"] = spool
-    chosen_keep = resolve_keep(keep, level=chosen_level)
+    chosen_keep = fresh_keep(keep, level=chosen_level)
     sampler = None if sampling_rate is None else _ratio_sampler(sampling_rate, trust_inbound=trust_inbound)
     handlers: list[logging.Handler] = [StoreHandler(store, service=name, redact=redact, keep=chosen_keep, **options)]
     chosen_console = os.environ.get("TRACELOG_CONSOLE") if console is None else console
     handlers += _console_handlers(chosen_console, chosen_schema, name, redact)
-    install(baggage_keys=_listed(os.environ.get("TRACELOG_BAGGAGE")) if baggage is None else baggage)
-    _survive_dict_config()
-    _replace_handlers(handlers, chosen_level if chosen_keep is None else chosen_keep.lowest)
-    _spare_others(logging.NOTSET if chosen_keep is None else chosen_keep.level)
+    _allow_baggage(_listed(os.environ.get("TRACELOG_BAGGAGE")) if baggage is None else [*baggage])
+    _survive_reconfiguration()
+    if chosen_keep is None:
+        _replace_handlers(handlers, chosen_level)
+        _spare_others(logging.NOTSET)
+    else:
+        chosen_keep.is_root_lowered = True
+        _replace_handlers(handlers, chosen_keep.lowest)
+        _spare_others(chosen_keep.level)
     _configure_structlog()
     exporter: Exporter | None = functools.partial(_exporter, store, {**options, "redact": redact}) if spans else None
-    if spans or events or chosen_keep is not None:
+    if spans or events or chosen_keep is not None or _has_processors():
         _configure_provider(name, exporter, chosen_keep, sampler, events=events)
+    _replace_keep(chosen_keep)
 
 
 def _listed(text: str | None) -> list[str] | None:
     return None if text is None else [key.strip() for key in text.split(",") if key.strip()]
 
 
-def _survive_dict_config() -> None:
-    """Let the store's handler outlive a later `dictConfig`, which takes every handler off the root.
+def _allow_baggage(keys: list[str] | None) -> None:
+    install(baggage_keys=() if keys is None and _own_baggage else keys)
+    _own_baggage[:] = keys or ()
 
-    What is replaced is the method that every way to `dictConfig` ends in, so that `from logging.config import
-    dictConfig` in an application makes no difference. The console's handler is left to the new configuration.
+
+def _survive_reconfiguration() -> None:
+    """Let the store's handler outlive a later `dictConfig` or `fileConfig`, which take every handler off the root.
+
+    What is replaced is what every way to them ends in, so that `from logging.config import dictConfig` in an
+    application makes no difference. The console's handler is left to the new configuration.
     """
-    original = DictConfigurator.configure
-    if hasattr(original, "__wrapped__"):
-        return
+    for owner, name in ((logging.config.DictConfigurator, "configure"), (logging.config, "_install_loggers")):
+        original = getattr(owner, name, None)  # the latter is none of logging's public names
+        if original is not None and not hasattr(original, "__wrapped__"):
+            setattr(owner, name, _restoring(original))
 
+
+def _restoring(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
-    def configure_and_restore(configurator: DictConfigurator) -> None:
-        original(configurator)
+    def configure_and_restore(*args: Any, **named: Any) -> None:
+        original(*args, **named)
         _restore_handlers()
 
-    DictConfigurator.configure = configure_and_restore  # type: ignore[method-assign, assignment]
+    return configure_and_restore
 
 
 def _restore_handlers() -> None:
@@ -141,20 +161,29 @@ def _replace_handlers(handlers: list[logging.Handler], level: int) -> None:
     root.setLevel(level)
 
 
+def _replace_keep(keep: Keep | None) -> None:
+    """Let a Keep be the one of its file; what another one held is decided, since nobody tells that one how it ends."""
+    share_keep(keep)
+    for before in _own_keep:
+        if before is not keep:
+            before.decide()
+    _own_keep[:] = () if keep is None else (keep,)
+
+
 class _AtLevel(logging.Filter):
     """Keeps what is only recorded from a handler that is not ours."""
 
     level = logging.NOTSET
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= self.level
+        return record.levelno >= self.level or has_own_level(record.name)
 
 
 _at_level = _AtLevel()
 
 
 def _spare_others(level: int) -> None:
-    """Let handlers of others on the root have what they had: records from the level on."""
+    """Let handlers of others on the root have what they had: records from the level on, or from their logger's own."""
     _at_level.level = level
     for handler in logging.getLogger().handlers:
         if level and not isinstance(handler, StoreHandler):
@@ -210,7 +239,21 @@ def _configure_structlog() -> None:
 _left_alone: set[type] = set()
 """The foreign providers that were warned of."""
 
-_own_processors: WeakKeyDictionary[TracerProvider, dict[str, SpanProcessor]] = WeakKeyDictionary()
+
+class _OwnProcessors:
+    """What was added to a provider, which cannot be rid of it any more."""
+
+    events: SpanEventLogger | None = None
+    spans: KeptSpans | None = None
+
+
+_own_processors: WeakKeyDictionary[TracerProvider, _OwnProcessors] = WeakKeyDictionary()
+
+
+def _has_processors() -> bool:
+    from opentelemetry import trace
+
+    return trace.get_tracer_provider() in _own_processors
 
 
 def _configure_provider(
@@ -230,14 +273,9 @@ def _configure_provider(
     from tracelog.capture.request_spans import watch_requests
 
     watch_requests(provider)
-    own = _own_processors.setdefault(provider, {})
-    if events and "events" not in own:
-        from tracelog.capture.span_events import SpanEventLogger
-
-        own["events"] = SpanEventLogger()
-        provider.add_span_processor(own["events"])
-    if exporter is not None or keep is not None:
-        _keep_spans(provider, own, exporter() if exporter is not None else None, keep)
+    own = _own_processors.setdefault(provider, _OwnProcessors())
+    _log_events(provider, own, is_wanted=events)
+    _keep_spans(provider, own, None if exporter is None else exporter(), keep)
 
 
 def _exporter(store: str | Store | None, options: Mapping[str, Any]) -> StoreSpanExporter:
@@ -246,17 +284,26 @@ def _exporter(store: str | Store | None, options: Mapping[str, Any]) -> StoreSpa
     return StoreSpanExporter(store, **options)
 
 
-def _keep_spans(
-    provider: TracerProvider, own: dict[str, SpanProcessor], exporter: StoreSpanExporter | None, keep: Keep | None
-) -> None:
-    from tracelog.keep.spans import KeptSpans
+def _log_events(provider: TracerProvider, own: _OwnProcessors, *, is_wanted: bool) -> None:
+    if own.events is not None:
+        own.events.is_on = is_wanted
+    elif is_wanted:
+        from tracelog.capture.span_events import SpanEventLogger
 
-    processor = own.get("spans")
-    if isinstance(processor, KeptSpans):
-        processor.exporter, processor.keep = exporter, keep
-        return
-    own["spans"] = KeptSpans(exporter, keep)
-    provider.add_span_processor(own["spans"])
+        own.events = SpanEventLogger()
+        provider.add_span_processor(own.events)
+
+
+def _keep_spans(
+    provider: TracerProvider, own: _OwnProcessors, exporter: StoreSpanExporter | None, keep: Keep | None
+) -> None:
+    if own.spans is not None:
+        own.spans.exporter, own.spans.keep = exporter, keep
+    elif exporter is not None or keep is not None:
+        from tracelog.keep.spans import KeptSpans
+
+        own.spans = KeptSpans(exporter, keep)
+        provider.add_span_processor(own.spans)
 
 
 def _provider(service: str | None, sampler: Sampler | None) -> Any:

@@ -18,8 +18,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, use_span
 
 import tracelog
+from tracelog.capture import fork
 from tracelog.errors import ConfigurationError
-from tracelog.keep.keeping import Keep
+from tracelog.keep.keeping import Keep, has_own_level
+from tracelog.keep.recorder import Limits
 from tracelog.keep.spans import KeptSpans
 from tracelog.model import LogEntry
 from tracelog.store import open_store
@@ -28,6 +30,7 @@ POLICIES: list[dict[str, Any]] = [
     {"name": "failed", "type": "status_code", "status_code": "ERROR"},
     {"name": "loud", "type": "level", "level": "ERROR"},
 ]
+ALL_OF_IT = [{"name": "all", "type": "probabilistic", "sampling_percentage": 100}]
 
 
 class Service:
@@ -174,9 +177,51 @@ def test_lines_on_no_span_are_stored_from_the_level_on(make: Callable[..., Servi
     assert service.said() == ["started"]
 
 
+@pytest.mark.parametrize("root", [logging.NOTSET, logging.DEBUG])
+def test_a_logger_has_a_level_of_its_own_or_of_one_above_it_that_is_not_the_root(root: int) -> None:
+    loud, before = logging.getLogger("own.loud"), logging.getLogger().level
+    logging.getLogger("own.loud.in.it")
+    loud.setLevel(logging.ERROR)
+    logging.getLogger().setLevel(root)
+    try:
+        names = ("own", "own.loud", "own.loud.in", "own.loud.in.it", "root", "own.nobody")
+        assert [name for name in names if has_own_level(name)] == ["own.loud", "own.loud.in.it"]
+        assert not has_own_level(logging.getLogger("own.quiet").name)
+    finally:
+        logging.getLogger().setLevel(before)
+
+
+def test_a_trace_whose_end_nobody_tells_is_decided_by_the_clock_alone(make: Callable[..., Service]) -> None:
+    service = make(ALL_OF_IT, limits=Limits(age=0))
+    decided = threading.Event()
+    service.keep.tell(lambda undecided: None if undecided else decided.set())
+    with remote(1):
+        service.log.info("held")
+    assert decided.wait(60)
+    assert service.keep.stats()["decided early: age"] == 1
+    assert service.said() == ["held"]
+
+
+def test_what_comes_after_the_shutdown_is_decided_as_it_comes_until_there_is_a_handler_again(
+    make: Callable[..., Service],
+) -> None:
+    service = make(ALL_OF_IT)
+    tracelog.shutdown(10)
+    with remote(1):
+        service.log.info("nobody would decide this later")
+    assert service.keep.stats()["undecided"] == 0
+    tracelog.StoreHandler(service.url, keep=service.keep, spool=False)
+    with remote(2):
+        service.log.info("held")
+    assert service.keep.stats()["undecided"] == 1
+
+
+def remote(trace_id: int, flags: int = 1) -> Any:
+    return use_span(NonRecordingSpan(SpanContext(trace_id, 0xDEF, is_remote=True, trace_flags=TraceFlags(flags))))
+
+
 def unsampled() -> Any:
-    context = SpanContext(0xABC, 0xDEF, is_remote=True, trace_flags=TraceFlags(0))
-    return use_span(NonRecordingSpan(context))
+    return remote(0xABC, 0)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +239,29 @@ def test_lines_of_unsampled_traces_are_stored_by_the_rule_and_say_so(
     assert [line.message for line in lines] == stored
     assert all(line.attributes["tracelog.unsampled"] is True for line in lines)
     assert "sampled goes on" in service.said()
+
+
+@pytest.mark.parametrize("keep", [None, Keep(), Keep(ALL_OF_IT), Keep(POLICIES)])
+def test_lines_of_unsampled_traces_say_so_whatever_is_kept(keep: Keep | None, tmp_path: Any) -> None:
+    store = tracelog.open_store(f"sqlite:{tmp_path}/unsampled.db")
+    handler = tracelog.StoreHandler(store, keep=keep, spool=False)
+    renderer = tracelog.StoreRenderer(store, keep=keep, spool=False)
+    log = logging.Logger("shop")  # noqa: LOG001 - one that nobody else has
+    log.addHandler(handler)
+    printed: list[str] = []
+    for trace_id, flags in ((1, 0), (2, 1)):
+        with remote(trace_id, flags):
+            log.info("stdlib, logged")
+            log.error("stdlib, at once")
+            structlog.wrap_logger(_Printer(printed), processors=[renderer]).info("structlog")
+    if keep is not None:
+        keep.decide()
+    assert tracelog.flush(30)
+    for line in store.logs():
+        assert line.attributes.get("tracelog.unsampled", False) is (line.trace_id == f"{1:032x}")
+    assert len(list(store.logs(trace_id=f"{1:032x}"))) == 3
+    assert "tracelog.unsampled" not in "".join(printed)
+    store.close()
 
 
 def test_an_error_keeps_the_lines_of_a_trace_whose_spans_are_not_sampled(make: Callable[..., Service]) -> None:
@@ -272,6 +340,17 @@ def test_structlog_records_what_is_below_its_level(make: Callable[..., Service],
     assert first.attributes == {"order": "A-1", "user": "u-1", "cart": ["tea"]}
     assert (first.trace_id, first.span_id) == (second.trace_id, second.span_id)
     assert len(printed) == 2  # both that are logged; what is printed waits for nothing
+
+
+def test_structlog_records_how_ids_were_come_by(make: Callable[..., Service], monkeypatch: pytest.MonkeyPatch) -> None:
+    service = make()
+    renderer = tracelog.StoreRenderer(service.url, service="shop", keep=service.keep, spool=False)
+    monkeypatch.setattr(fork, "forked_in_span", True)
+    with service.tracer.start_as_current_span("badly") as span:
+        monkeypatch.setattr(fork, "_span", span)
+        renderer.record("debug", 5, "in a forked child", (), {})
+        span.set_status(StatusCode.ERROR)
+    assert [line.attributes for line in service.lines()] == [{"tracelog.inherited": True}]
 
 
 class _Printer:

@@ -239,6 +239,27 @@ def test_at_the_end_all_is_decided_with_what_is_known() -> None:
     assert bench.kept == ["info", "span"]
 
 
+def test_the_clock_decides_what_is_too_old_and_nothing_else() -> None:
+    bench = Bench(ALL_OF_IT, age=10)
+    bench.line(1, "of long ago")
+    bench.now = 5 * SECOND
+    bench.line(2, "of now")
+    bench.now = 11 * SECOND
+    bench.recorder.decide_old()
+    assert (bench.kept, len(bench.recorder)) == (["of long ago"], 1)
+
+
+def test_what_comes_after_the_end_is_decided_as_it_comes_by_what_it_says_itself() -> None:
+    bench = Bench(FAILED, LOUD)
+    bench.recorder.close()
+    bench.line(1, "forgotten")
+    bench.line(2, "the error", ERROR)
+    bench.line(2, "after it", DEBUG)
+    bench.end(3, "failure", failed=True)
+    bench.request(4)
+    assert (bench.kept, len(bench.recorder)) == (["the error", "after it", "failure"], 0)
+
+
 def test_decisions_are_forgotten_in_the_end() -> None:
     bench = Bench(FAILED, decisions=2)
     for trace_id in range(5):

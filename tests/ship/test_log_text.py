@@ -13,6 +13,7 @@ import pytest
 from capture.test_any_value import ANY_TEXT, ANYTHING, FREE_KEYS, record_of
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tracelog.capture.context import Stamp
 from tracelog.capture.record import EVENT, read_record
@@ -41,6 +42,8 @@ def _stopped_clock() -> Any:
 
 def the_long_way(record: logging.LogRecord, redactor: Redactor | None = None) -> bytes:
     entry = read_record(record, RESOURCE, now=NOW)
+    if entry.trace_flags is not None and entry.trace_flags % 2 == 0:
+        entry = replace(entry, attributes={**entry.attributes, "tracelog.unsampled": True})
     return encode_entry(entry if redactor is None else redactor(entry), DESTINATION).body
 
 

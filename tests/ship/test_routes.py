@@ -14,6 +14,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import tracelog
 from tracelog import JsonFormatter, SpanEventLogger, StoreHandler, StoreRenderer, StoreSpanExporter, add_trace_context
+from tracelog.capture import fork
+from tracelog.capture.context import Stamp
+from tracelog.capture.crash_lines import remember_exception
 from tracelog.errors import ConfigurationError
 from tracelog.model import SpanEvent
 from tracelog.store import Store
@@ -83,6 +86,36 @@ def test_the_renderer_stores_the_event_and_returns_its_line(store: Store) -> Non
     }
     (entry,) = store.logs(trace_id=TRACE)
     assert (entry.time, entry.body, entry.span_id, entry.attributes) == (NOW, "placed", SPAN, {"items": 3})
+
+
+def test_every_way_to_render_an_event_says_how_its_ids_were_come_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    chains: list[list[Any]] = [
+        [add_trace_context, structlog.processors.JSONRenderer(default=str)],
+        [tracelog.JsonRenderer(service="shop")],
+        [StoreRenderer(MemoryStore(), service="shop")],
+    ]
+    said: list[str] = []
+
+    def say(event: str, **more: Any) -> list[tuple[Any, ...]]:
+        del said[:]
+        for chain in chains:
+            structlog.wrap_logger(_Said(said), processors=chain).info(event, **more)
+        keys = ("trace_id", "span_id", "trace_flags", "tracelog.inherited", "tracelog.after_end")
+        return [tuple(json.loads(line).get(key) for key in keys) for line in said]
+
+    monkeypatch.setattr(fork, "forked_in_span", True)
+    with make_tracer().start_as_current_span("checkout") as span:
+        monkeypatch.setattr(fork, "_span", span)
+        assert say("in a forked child") == [(TRACE, SPAN, "01", True, None)] * 3
+    error = LookupError("out of stock")
+    assert say("of no span", exc_info=error) == [(None, None, None, None, None)] * 3
+    remember_exception(error, Stamp(1, 1, 1))
+    assert say("after its span's end", exc_info=error) == [(TRACE, SPAN, "01", None, True)] * 3
+
+
+class _Said:
+    def __init__(self, said: list[str]) -> None:
+        self.info = said.append
 
 
 def test_the_renderer_prints_the_schema_that_was_asked_for() -> None:

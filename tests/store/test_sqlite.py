@@ -63,6 +63,43 @@ def test_a_forked_child_uses_a_connection_of_its_own(tmp_path: Path) -> None:
         assert [line.body for line in store.logs()] == ["parent", "child", "parent again"]
 
 
+def test_a_fork_does_not_wait_while_another_process_writes(tmp_path: Path) -> None:
+    path, asked = tmp_path / "shared.db", threading.Event()
+    with open_store(f"sqlite:{path}") as store:
+        assert isinstance(store, SQLiteStore)
+        keep(store, make_line(1, "before", at=1))
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert store._writer is not None
+        store._writer.set_trace_callback(lambda _: asked.set())
+        writer = threading.Thread(target=keep, args=(store, make_line(2, "waited", at=2)))
+        writer.start()
+        assert asked.wait(60)
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert writer.is_alive()
+        other.execute("COMMIT")
+        other.close()
+        writer.join(60)
+        assert [line.body for line in store.logs()] == ["before", "waited"]
+
+
+def test_another_process_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "shared.db"
+    monkeypatch.setattr("tracelog.store.sqlite._BUSY_MS", 0)
+    with open_store(f"sqlite:{path}") as store:
+        keep(store, make_line(1, "before", at=1))
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailableError, match="database is locked"):
+            keep(store, make_line(2, "waited", at=2))
+        other.close()
+        keep(store, make_line(3, "after", at=3))
+        assert [line.body for line in store.logs()] == ["before", "after"]
+
+
 def test_threads_share_a_store(tmp_path: Path) -> None:
     with open_store(f"sqlite:{tmp_path}/threads.db") as store:
         lines = [make_line(n, str(n), at=n) for n in range(40)]

@@ -61,12 +61,14 @@ class JsonRenderer:
             kind = type(value)
             if kind is not str and (kind is not int or not -LARGEST <= value < LARGEST):
                 said[key] = clean(value)
-        name = getattr(logger, "name", None)
+        name, stamp = getattr(logger, "name", None), current_stamp()
+        if stamp is not None and stamp.mark:
+            said[stamp.mark] = True
         return self._text.line(
             time.time(),
             LEVEL_OF_METHOD.get(method_name) or method_name.upper(),
             name if type(name) is str else None,
             event if type(event) is str else clean(event),
-            current_stamp(),
+            stamp,
             said,
         )

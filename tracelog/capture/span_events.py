@@ -37,12 +37,14 @@ class SpanEventLogger(SpanProcessor):
     def __init__(self, logger: str = LOGGER, *, span_end: bool = False) -> None:
         self._logger = logging.getLogger(logger)
         self._span_end = span_end
+        self.is_on = True
+        """Whether anything is logged: a provider cannot be rid of a processor."""
         self._busy = threading.local()
 
     def on_end(self, span: ReadableSpan) -> None:
         """Log the events of a span and, where that is wanted, its end."""
         context = span.get_span_context()
-        if context is None or not context.is_valid or not context.trace_flags.sampled:
+        if context is None or not context.is_valid or not context.trace_flags.sampled or not self.is_on:
             return
         if getattr(self._busy, "active", False):
             return

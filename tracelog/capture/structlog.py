@@ -12,7 +12,7 @@ from typing import Any
 
 from tracelog import ids
 from tracelog.capture import baggage
-from tracelog.capture.context import current_stamp
+from tracelog.capture.context import Stamp, current_stamp
 from tracelog.capture.crash_lines import late_stamp
 from tracelog.capture.exceptions import take_exception
 from tracelog.capture.stdlib import stamp_of
@@ -38,9 +38,7 @@ def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMappin
         if baggage.allowed:
             for key, value in baggage.current_baggage().items():
                 event_dict.setdefault(key, value)
-        stamp = current_stamp()
-        if stamp is None and "exc_info" in event_dict:
-            stamp = late_stamp(getattr(_logger, "name", None) or "", event_dict["exc_info"])
+        stamp = stamp_of_event(_logger, event_dict.get("exc_info"))
     if stamp is not None:
         if stamp.mark:
             event_dict[stamp.mark] = True
@@ -49,6 +47,14 @@ def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMappin
         event_dict.setdefault("span_id", span_id)
         event_dict.setdefault("trace_flags", flags)
     return event_dict
+
+
+def stamp_of_event(logger: Any, exc_info: object = None) -> Stamp | None:
+    """Return the stamp of an event that is logged now: the active span's or, without one, its exception's."""
+    stamp = current_stamp()
+    if stamp is None and exc_info:
+        stamp = late_stamp(getattr(logger, "name", None) or "", exc_info)
+    return stamp
 
 
 def read_event(
@@ -61,7 +67,7 @@ def read_event(
     """Return what an event dict says; its ids are those in it, else those of the active span."""
     held: dict[str, Any] = dict(baggage.current_baggage()) if baggage.allowed else {}
     held.update((key, value) for key, value in event_dict.items() if not key.startswith("_"))
-    trace_id, span_id, flags = _take_ids(held)
+    trace_id, span_id, flags = _take_ids(held, logger)
     level = str(held.pop("level", None) or LEVEL_OF_METHOD.get(method_name, method_name)).upper()
     exception = take_exception(held)
     moment = _take_time(held)
@@ -85,7 +91,7 @@ def read_event(
     )
 
 
-def _take_ids(held: dict[str, Any]) -> tuple[str | None, str | None, int | None]:
+def _take_ids(held: dict[str, Any], logger: Any) -> tuple[str | None, str | None, int | None]:
     trace_id, span_id = ids.trace_id(held.get("trace_id")), ids.span_id(held.get("span_id"))
     if trace_id is not None:
         flags = held.pop("trace_flags", None)
@@ -93,8 +99,12 @@ def _take_ids(held: dict[str, Any]) -> tuple[str | None, str | None, int | None]
         if span_id is not None:
             del held["span_id"]
         return trace_id, span_id, _parse_flags(flags)
-    stamp = current_stamp()
-    return (*stamp.texts[:2], stamp.flags) if stamp else (None, None, None)
+    stamp = stamp_of_event(logger, held.get("exc_info"))
+    if stamp is None:
+        return None, None, None
+    if stamp.mark:
+        held[stamp.mark] = True
+    return *stamp.texts[:2], stamp.flags
 
 
 def _parse_flags(text: object) -> int | None:

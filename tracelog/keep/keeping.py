@@ -29,8 +29,6 @@ from tracelog.model import LogEntry
 
 UNDECIDED = "tracelog.undecided"
 """The attribute, true, of a line that did not wait until its trace was decided: it may be all that is kept of it."""
-UNSAMPLED = "tracelog.unsampled"
-"""The attribute, true, of a line that is kept although its trace is not sampled: no spans are to be looked for."""
 _SAMPLED = 1
 _DROP_BELOW = "drop_below:"
 _RECORD_SIZE = 600
@@ -57,12 +55,15 @@ class Keep:
         unsampled: str = "stamp",
         limits: Limits | None = None,
     ) -> None:
+        self.file = os.path.abspath(policies) if isinstance(policies, str | os.PathLike) else None  # noqa: PTH100 - of bytes, too
         self.level = level_number(level)
         self.lowest = min(level_number(record), self.level) if policies else self.level
         """The level from which on records are wanted, to be logged or only recorded; both as stdlib numbers them."""
         self.lowest_severity = severity_number(self.lowest) or 0
+        self.is_root_lowered = False
+        """Whether the root's level is `lowest` for its sake; then a logger with a level of its own logs by that."""
         self._lowest = severity_number(self.level) or 0
-        self._lowest_if_unsampled = max(severity_number(_unsampled(unsampled)) or 0, self._lowest)
+        self._lowest_if_unsampled = severity_number(_unsampled(unsampled)) or 0
         self.recorder = Recorder(load_policies(policies), limits=limits) if policies else None
         if self.recorder is not None:
             _recorders.add(self.recorder)
@@ -73,70 +74,112 @@ class Keep:
         held = record.__dict__
         stamp: Stamp | None = held[STAMP] if STAMP in held else stamp_of(record)
         severity = _SEVERITIES.get(record.levelno) or severity_number(record.levelno) or 0
+        logged = severity >= self._lowest or (self.is_root_lowered and has_own_level(record.name))
         if stamp is None:
-            if severity >= self._lowest:
+            if logged:
                 sink(record)
             return
-        logged = severity >= (self._lowest if stamp.flags & _SAMPLED else self._lowest_if_unsampled)
+        if not stamp.flags & _SAMPLED:
+            logged = logged and severity >= self._lowest_if_unsampled
         if self.recorder is not None:
             if not is_plain(record):
                 record = prepared(record)
             size = _RECORD_SIZE + len(record.msg)
             logged = self.recorder.line(stamp.trace_id, severity, record, sink, size, logged=logged)
         if logged:
-            mark = self._mark(stamp.trace_id, severity, stamp.flags)
-            sink(record if mark is None else _marked(record, mark))
+            sink(_marked(record) if self._is_ahead(stamp.trace_id, severity) else record)
 
     def put_entry(self, entry: LogEntry, sink: Callable[[LogEntry], None]) -> None:
         """Do the same with what is read of a record already."""
         severity, flags = entry.severity_number or 0, _SAMPLED if entry.trace_flags is None else entry.trace_flags
+        logged = severity >= self._lowest
         if entry.trace_id is None:
-            if severity >= self._lowest:
+            if logged:
                 sink(entry)
             return
         trace_id = int(entry.trace_id, 16)
-        logged = severity >= (self._lowest if flags & _SAMPLED else self._lowest_if_unsampled)
+        if not flags & _SAMPLED:
+            logged = logged and severity >= self._lowest_if_unsampled
         if self.recorder is not None:
             logged = self.recorder.line(trace_id, severity, entry, sink, _RECORD_SIZE, logged=logged)
         if logged:
-            mark = self._mark(trace_id, severity, flags)
-            sink(entry if mark is None else replace(entry, attributes={**entry.attributes, mark: True}))
+            is_ahead = self._is_ahead(trace_id, severity)
+            sink(replace(entry, attributes={**entry.attributes, UNDECIDED: True}) if is_ahead else entry)
 
-    def _mark(self, trace_id: int, severity: int, flags: int) -> str | None:
-        """Return what a line that goes on now has to say of its trace."""
-        if self.recorder is None:
-            return None if flags & _SAMPLED else UNSAMPLED
-        return UNDECIDED if severity >= AT_ONCE and trace_id in self.recorder else None
+    def _is_ahead(self, trace_id: int, severity: int) -> bool:
+        """Say whether a line that goes on now does not wait for the decision about its trace."""
+        return severity >= AT_ONCE and self.recorder is not None and trace_id in self.recorder
 
     def tell(self, watch: Callable[[int], None]) -> None:
-        """Have somebody told how many traces are undecided, whenever that changes."""
-        if self.recorder is not None and watch not in self.recorder.watchers:
-            self.recorder.watchers.append(watch)
+        """Have somebody who sees to their age told how many traces are undecided, whenever that changes."""
+        if self.recorder is not None:
+            self.recorder.is_closed = False
+            if watch not in self.recorder.watchers:
+                self.recorder.watchers.append(watch)
+
+    def decide(self) -> None:
+        """Decide what is undecided, with what is known of it."""
+        if self.recorder is not None:
+            self.recorder.decide_all("replaced")
 
     def stats(self) -> dict[str, int]:
         """Return what became of traces, and of lines that were held: counts by words, and how many are `undecided`."""
         return {} if self.recorder is None else {**self.recorder.counts, "undecided": len(self.recorder)}
 
 
+_loggers = logging.Logger.manager.loggerDict
+
+
+def has_own_level(name: str) -> bool:
+    """Say whether a logger, or one that it stands below, has a level of its own, and not the root's."""
+    logger: Any = _loggers.get(name)
+    if logger is None:  # the root itself, or one that stands outside of the tree
+        return False
+    try:
+        while not logger.level:
+            logger = logger.parent
+    except AttributeError:  # there is only a place for such a logger, or the root has no level either
+        return False
+    return logger.parent is not None
+
+
 Given = Keep | str | os.PathLike[str] | Sequence[Any]
 """What may be given for a `Keep`: one, or its policies."""
 _by_file: dict[str, Keep] = {}
+"""The one of each file that handlers and span processors share."""
 
 
-def resolve_keep(keep: Given | None = None, *, level: int | str = "INFO") -> Keep | None:
+def resolve_keep(keep: Given | None = None) -> Keep | None:
     """Return what is given, else that of the file that `TRACELOG_KEEP` names, else None.
 
     A file has one Keep in a process: lines and spans that go through it are decided together.
     """
-    given = os.environ.get("TRACELOG_KEEP") or None if keep is None else keep
-    if given is None or isinstance(given, Keep):
-        return given
-    if not isinstance(given, str | os.PathLike):
-        return Keep(given, level=level)
-    path = os.path.abspath(given)  # noqa: PTH100 - a PathLike of bytes has no Path
-    if path not in _by_file:
-        _by_file[path] = Keep(path, level=level)
-    return _by_file[path]
+    given = _given(keep)
+    known = isinstance(given, str | os.PathLike) and _by_file.get(os.path.abspath(given))  # noqa: PTH100 - of bytes, too
+    return known or share_keep(fresh_keep(given))
+
+
+def fresh_keep(keep: Given | None = None, *, level: int | str = "INFO") -> Keep | None:
+    """Return the same, but where it is not a Keep that is given, a new one, of policies as they are now."""
+    given = _given(keep)
+    return given if given is None or isinstance(given, Keep) else Keep(given, level=level)
+
+
+def share_keep(keep: Keep | None) -> Keep | None:
+    """Let a Keep, if it is of a file, be the one of that file from now on."""
+    if keep is not None and keep.file is not None:
+        _by_file[keep.file] = keep
+    return keep
+
+
+def _given(keep: Given | None) -> Given | None:
+    return os.environ.get("TRACELOG_KEEP") or None if keep is None else keep
+
+
+def decide_old() -> None:
+    """Decide what is undecided for too long anywhere in this process."""
+    for recorder in [*_recorders]:
+        recorder.decide_old()
 
 
 def decide_all() -> None:
@@ -161,10 +204,10 @@ if hasattr(os, "register_at_fork"):
 _SEVERITIES = {level: severity_number(level) for level in range(10, 60, 10)}
 
 
-def _marked(record: logging.LogRecord, mark: str) -> logging.LogRecord:
+def _marked(record: logging.LogRecord) -> logging.LogRecord:
     """Return the record with an attribute more, which other handlers do not see."""
     marked = copy.copy(record)
-    marked.__dict__[mark] = True
+    marked.__dict__[UNDECIDED] = True
     return marked
 
 

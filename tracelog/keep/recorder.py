@@ -63,6 +63,8 @@ class Recorder:
         self._most_of_one, self._most_in_all = self._limits.bytes_per_trace, self._limits.bytes_in_all
         self.watchers: list[Callable[[int], None]] = []
         """Told how many traces are undecided, whenever that changes."""
+        self.is_closed = False
+        """Whether traces are decided as they come: nobody would decide them later."""
         self.begin()
 
     def begin(self) -> None:
@@ -94,7 +96,7 @@ class Recorder:
             if decision is not None:
                 decision = self._late(trace_id, decision, severity=severity)
                 return severity >= AT_ONCE or decision == KEPT or (decision == SHARED and logged)
-            trace = self._open(trace_id)
+            trace = self._open(trace_id, severity=severity)
         if severity > trace.severity:
             trace.severity = severity
             self._reconsider(trace_id, trace)
@@ -128,7 +130,7 @@ class Recorder:
                 decision = self._decisions.get(trace_id)
                 if decision is not None:
                     return self._late(trace_id, decision, failed=failed) != DROPPED
-                trace = self._open(trace_id)
+                trace = self._open(trace_id, failed=failed)
             trace.open_spans = max(trace.open_spans - 1, 0)
             if is_local_root:
                 trace.duration = max(trace.duration, duration)
@@ -153,24 +155,44 @@ class Recorder:
 
     def close(self) -> None:
         """Decide all that is undecided with what is known of it; what comes later is decided as it comes."""
-        for trace_id, trace in [*self._undecided.items()]:
-            self._decide(trace_id, trace, "shutdown")
+        self.is_closed = True
+        self.decide_all("shutdown")
 
-    def _open(self, trace_id: int) -> Undecided:
-        """Begin to hold a trace, and decide those for which there is no more room or time."""
+    def decide_old(self) -> None:
+        """Decide the traces for which there is no more time. Somebody has to call this now and then."""
+        for pressed in self._pressed(self._clock(), self._limits.traces):
+            self._decide(*pressed)
+
+    def decide_all(self, pressure: str) -> None:
+        """Decide all that is undecided, for a reason that is none of its own."""
+        for trace_id, trace in [*self._undecided.items()]:
+            self._decide(trace_id, trace, pressure)
+
+    def _open(self, trace_id: int, *, severity: int = 0, failed: bool = False) -> Undecided:
+        """Begin to hold a trace, and decide those for which there is no more room or time; at the end, this one too."""
         now = self._clock()
-        too_old, too_many = now - round(self._limits.age * _SECOND), len(self._undecided) - self._limits.traces + 1
         with self._lock:
-            pressed = []
-            for number, (other, held) in enumerate(self._undecided.items()):
-                if number >= too_many and held.began >= too_old:
-                    break
-                pressed.append((other, held, "traces" if number < too_many else "age"))
+            pressed = self._pressed(now, self._limits.traces - 1)
             trace = self._undecided.setdefault(trace_id, Undecided(now))
             self._tell()
+        if self.is_closed:
+            trace.severity, trace.failed = severity, failed
+            pressed.append((trace_id, trace, "shutdown"))
         for each in pressed:
             self._decide(*each)
         return trace
+
+    def _pressed(self, now: int, most: int) -> list[tuple[int, Undecided, str]]:
+        """Return the traces that are too old, and the oldest of more than so many, each with what presses."""
+        too_old = now - round(self._limits.age * _SECOND)
+        pressed = []
+        with self._lock:
+            too_many = len(self._undecided) - most
+            for number, (trace_id, trace) in enumerate(self._undecided.items()):
+                if number >= too_many and trace.began >= too_old:
+                    break
+                pressed.append((trace_id, trace, "traces" if number < too_many else "age"))
+        return pressed
 
     def _relieve(self, trace_id: int, trace: Undecided) -> None:
         """Make room for what is newly held, where there is none; if the trace was decided meanwhile, let go of it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from msgspec.structs import replace
+
 from tracelog.capture.redact import Redactor
 from tracelog.capture.values import scrub
 from tracelog.keep.keeping import Keep
@@ -12,6 +14,10 @@ from tracelog.model import LEVELS, LogEntry
 from tracelog.schema.otel import Destination, Document, encode_log
 from tracelog.ship.pipeline import Pipeline
 
+UNSAMPLED = "tracelog.unsampled"
+"""The attribute, true, of a stored line whose trace is not sampled: no spans are to be looked for."""
+SAMPLED = 1
+"""The flag of a trace that is."""
 _WARNING = LEVELS["WARNING"]
 
 
@@ -45,6 +51,8 @@ def emit(
 
 
 def _put(pipeline: Pipeline, entry: LogEntry) -> None:
+    if entry.trace_flags is not None and not entry.trace_flags & SAMPLED:
+        entry = replace(entry, attributes={**entry.attributes, UNSAMPLED: True})
     document = encode_entry(entry, pipeline.destination)
     pipeline.put(document, weight=(entry.severity_number or 0) >= _WARNING)
 

@@ -1,6 +1,7 @@
 """The thread that keeps a spool ready and safe: segments are prepared before they are needed, and synced to the disk.
 
-It is apart from the sender, which may be waiting for a store that is away.
+It also decides what is undecided for too long. It is apart from the sender, which may be waiting for a store that is
+away.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
+from tracelog.keep.keeping import decide_old
 from tracelog.ship.spool import Spool
 
 SYNC_INTERVAL = 1.0
@@ -50,10 +52,14 @@ class Keeper:
     def _run(self) -> None:
         while not self._stopped:
             self._await_wake(WRITE_INTERVAL if self._spool.by_hand else SYNC_INTERVAL)
-            try:
-                self._keep()
-            except Exception as error:  # noqa: BLE001 - without a keeper every log call would prepare its own segments
-                self._complain(f"cannot keep the spool ready: {error}")
+            self._attempt(self._keep, "keep the spool ready")
+            self._attempt(decide_old, "decide what is undecided for too long")
+
+    def _attempt(self, work: Callable[[], None], purpose: str) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - without a keeper every log call would prepare its own segments
+            self._complain(f"cannot {purpose}: {error}")
 
     def _await_wake(self, seconds: float) -> None:
         """Wait until somebody wakes the thread, or for so many seconds; several wakes are one."""

@@ -27,7 +27,7 @@ from tracelog.capture.stdlib import STAMP, stamp_of
 from tracelog.schema.lines import PLACE
 from tracelog.schema.otel import Destination
 from tracelog.schema.times import SECOND, quote_nanoseconds
-from tracelog.ship.emit import encode_entry
+from tracelog.ship.emit import SAMPLED, UNSAMPLED, encode_entry
 
 _encode = msgspec.json.Encoder().encode
 _UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
@@ -59,6 +59,8 @@ class LogText:
         held = record.__dict__
         stamp = held[STAMP] if STAMP in held else stamp_of(record)
         said = body, attributes, exception = read_said(record, stamp)
+        if stamp is not None and not stamp.flags & SAMPLED:
+            attributes[UNSAMPLED] = True
         if exception is not None or type(body) is not str or EVENT in held or not _PLACE.isdisjoint(attributes):
             return self._encoded(record, said)
         if self._redactor is not None:

@@ -31,7 +31,7 @@ _SIZE = 800
 class StoreRenderer:
     """Encode an event once, store it, and return it as a line of JSON in a `schema` (`otel` or `ecs`).
 
-    Ids are those that `add_trace_context` put there, else those of the active span. `store`, `service`,
+    Ids are those that `add_trace_context` put there, else those that it would put there. `store`, `service`,
     `keep` and `options` are as for `StoreHandler`.
     """
 
@@ -76,6 +76,8 @@ class StoreRenderer:
 
     def _put_recorded(self, recorded: tuple[Stamp, int, str, Any, dict[str, Any]]) -> None:
         stamp, moment, method_name, event, said = recorded
-        ids = dict(zip(ID_NAMES, stamp.texts, strict=True))
+        ids: dict[str, Any] = dict(zip(ID_NAMES, stamp.texts, strict=True))
+        if stamp.mark:
+            ids[stamp.mark] = True
         held = {**said, "event": event, "level": method_name, "timestamp": moment, **ids}
         emit(self._sender.pipeline, lambda: read_event(None, method_name, held, self._resource), self._redactor)

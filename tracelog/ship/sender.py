@@ -82,6 +82,12 @@ class Sender:
         self.state = "ready"
         """`ready`, or what keeps it from sending."""
 
+    def note_undecided(self, traces: int) -> None:
+        """Note how many traces are held undecided, and see to it that somebody decides those that get too old."""
+        self.pipeline.spool.note_undecided(traces)
+        if traces and not self.pipeline.is_served:
+            self.start()
+
     def begin_in_child(self) -> None:
         """Forget threads, connection and spool: they are the parent's."""
         if self._store is not None:
@@ -155,8 +161,7 @@ class Sender:
         try:
             if not self.pipeline.is_served:
                 self._start_thread(self._run)
-                if self.pipeline.spool.folder is not None:
-                    self._keeper.start()
+                self._keeper.start()
                 self.pipeline.is_served = True
         except RuntimeError:  # the interpreter is shutting down; what waits is counted by close
             return

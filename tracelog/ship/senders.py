@@ -80,7 +80,7 @@ def keep_for(sender: Sender, given: Given | None) -> Keep | None:
     """Return what decides of which traces something goes to a sender; its spool says how many are undecided."""
     keep = resolve_keep(given)
     if keep is not None:
-        keep.tell(sender.pipeline.spool.note_undecided)
+        keep.tell(sender.note_undecided)
     return keep
 
 

@@ -1,7 +1,8 @@
 """Where a fork has to wait: while a store's module is imported, and while SQLite writes.
 
 A forked child has the memory of all its parent's threads and runs none of them. An import that one of them was in
-the middle of never ends there, and a lock that SQLite noted as held by this process is never released.
+the middle of never ends there, and a lock that SQLite noted as held by this process is never released. What other
+processes do is not waited for.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import heapq
 import os
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,7 +42,14 @@ from tracelog.store.sqlite_writing import Rows
 from tracelog.store.terms import keys_of, words_pattern
 
 _BUSY_MS = 30_000
+"""How long another process is waited for."""
+_TURN_MS = 50
+"""How long at once, by who writes: until then a fork has to wait as well."""
+_IS_BUSY = "database is locked"
+_PAUSE = 0.01
+"""How long forks go first then, s."""
 _Decoded = TypeVar("_Decoded")
+_Result = TypeVar("_Result")
 _inherited: list[sqlite3.Connection] = []
 """Connections of the parent that a forked child must neither use nor close."""
 _stores: WeakSet[SQLiteStore] = WeakSet()
@@ -82,20 +90,13 @@ class SQLiteStore(Store):
 
     def setup(self) -> list[str]:
         """Create the file and its tables where they are absent."""
-        with no_fork, _translated(self.path):
-            connection = self._connect_writer()
-            with _transaction(connection):
-                sqlite_schema.ensure(connection)
+        self._in_transaction(lambda _: None)
         return [f"{self.path}: ready"]
 
     def write(self, documents: Sequence[Document]) -> WriteResult:
         """Store a batch in one transaction."""
         rows = Rows(documents)
-        with no_fork, _translated(self.path):
-            connection = self._connect_writer()
-            with _transaction(connection):
-                sqlite_schema.ensure(connection)
-                stored = rows.insert(connection)
+        stored = self._in_transaction(rows.insert)
         return WriteResult(stored, len(documents) - stored - len(rows.refused), rows.refused)
 
     def refresh(self) -> None:
@@ -236,13 +237,33 @@ class SQLiteStore(Store):
             for row in self._connect().execute(statement, values):  # noqa: UP028 - a cursor has a close
                 yield row
 
+    def _in_transaction(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """Do some work in one transaction. A fork waits for that, and not for the transaction of another process."""
+        deadline = time.monotonic() + _BUSY_MS / 1000
+        while True:
+            with no_fork, _translated(self.path):
+                connection = self._begin(deadline)
+                if connection is not None:
+                    return _completed(connection, work)
+            time.sleep(_PAUSE)
+
+    def _begin(self, deadline: float) -> sqlite3.Connection | None:
+        """Return the writer with a transaction open; None where, before the deadline, another process has one."""
+        try:
+            connection = self._connect_writer()
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if str(error) == _IS_BUSY and time.monotonic() < deadline:
+                return None
+            raise
+        return connection
+
     def _connect_writer(self) -> sqlite3.Connection:
         """Return the connection that all threads write with, in turn: each holds `no_fork`."""
         self._forget_parent()
         if self._writer is None:
-            self._writer = sqlite_schema.connect(self.path, create=True, busy_ms=_BUSY_MS)
+            self._writer = sqlite_schema.connect(self.path, create=True, busy_ms=_TURN_MS)
             self._connections.append(self._writer)
-            sqlite_schema.prepare(self._writer)
         return self._writer
 
     def _close_writer(self) -> None:
@@ -280,15 +301,17 @@ def _translated(path: Path) -> Iterator[None]:
         raise StoreRejectedError(f"sqlite:{path}: {error}") from error
 
 
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
+def _completed(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+    """Do some work on the tables in the transaction that is open, and end it; what fails leaves nothing behind."""
     try:
-        yield
+        sqlite_schema.ensure(connection)
+        result = work(connection)
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
+    return result
 
 
 def _one_per_trace(matches: list[Match]) -> list[Match]:

@@ -80,6 +80,8 @@ def connect(path: Path, *, create: bool, busy_ms: int) -> sqlite3.Connection:
     )
     try:
         _check(connection, path, create=create, read_only=read_only)
+        if create:
+            _prepare(connection)
     except BaseException:
         connection.close()
         raise
@@ -129,7 +131,7 @@ def _check(connection: sqlite3.Connection, path: Path, *, create: bool, read_onl
         )
 
 
-def prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection) -> None:
     """Make a connection one that writes; a new file gets write-ahead logging, so that readers never wait for it."""
     if _version(connection) == 0:
         connection.execute(f"PRAGMA page_size = {_PAGE}")
