@@ -12,7 +12,7 @@ from opentelemetry.trace import Tracer
 
 import tracelog
 from tracelog.capture.stdlib import install
-from tracelog.capture.structlog import add_trace_context, read_event
+from tracelog.capture.structlog import add_trace_context, format_arguments, read_event
 from tracelog.model import LogEntry
 
 from .telemetry import NOW, SPAN, TRACE, Printed, make_logger
@@ -62,6 +62,41 @@ def test_a_foreign_record_has_the_ids_of_the_call_that_made_it(tracer: Tracer) -
         f"trace_id='{TRACE}' event='inside' span_id='{SPAN}' trace_flags='01'",
         "event='outside'",
     ]
+
+
+def test_a_record_of_the_users_own_is_no_log_record(tracer: Tracer) -> None:
+    with tracer.start_as_current_span("checkout"):
+        event = add_trace_context(None, "info", {"event": "placed", "_record": 1})
+    assert event == {"event": "placed", "_record": 1, **IDS}
+
+
+@pytest.mark.parametrize(
+    ("event", "args", "text"),
+    [
+        ("placed %d of %s", (3, "a"), "placed 3 of a"),
+        ("placed %(count)d", ({"count": 3},), "placed 3"),
+        ("placed %s", ({},), "placed {}"),
+    ],
+)
+def test_positional_arguments_are_put_into_the_event(event: str, args: tuple[object, ...], text: str) -> None:
+    assert format_arguments(None, "info", {"event": event, "positional_args": args}) == {"event": text}
+
+
+@pytest.mark.parametrize(
+    ("event", "args", "error"),
+    [
+        ("%d items", ("x",), "TypeError: %d format"),
+        ("100% sure %s", (1,), "TypeError: not enough arguments for format string"),
+        ("no place", (1,), "TypeError: not all arguments converted"),
+        (None, (1,), "TypeError: unsupported operand"),
+    ],
+)
+def test_positional_arguments_that_do_not_fit_are_kept_beside_the_event(
+    event: Any, args: tuple[object, ...], error: str
+) -> None:
+    found = format_arguments(None, "info", {"event": event, "positional_args": args})
+    assert found.pop("logging.error").startswith(error)
+    assert found == {"event": event, "logging.arguments": repr(args)}
 
 
 @pytest.mark.usefixtures("clock")

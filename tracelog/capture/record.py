@@ -104,7 +104,8 @@ def read_said(record: logging.LogRecord, stamp: Stamp | None) -> Said:
         try:
             body = record.getMessage()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the arguments, the line must come through
-            body = _raw_message(record, error, attributes)
+            attributes.update(misfit(record.args, error))
+            body = safe_text(record.msg)
     # A subclass may have set attributes of its own before the stock ones; only a stock record has an order to rely on.
     for key in [*held][_KNOWN:] if type(record) is _StockRecord else [*held]:
         if key in _attribute_keys or (key not in _RESERVED and _is_attribute(key)):
@@ -151,11 +152,12 @@ def severity_number(levelno: int | None) -> int | None:
     return 1 + 4 * base + min(levelno - 10 * base, 3) if levelno > 0 else 1
 
 
-def _raw_message(record: logging.LogRecord, error: Exception, attributes: dict[str, Any]) -> str:
-    """Return the text of a record whose arguments do not fit it; what was wrong becomes attributes."""
-    attributes["logging.arguments"] = safe_text(record.args)
-    attributes["logging.error"] = f"{type(error).__name__}: {message_of(error)}"
-    return safe_text(record.msg)
+def misfit(args: Any, error: Exception) -> dict[str, str]:
+    """Return, as attributes, the arguments that do not fit a message, and what was wrong with them."""
+    return {
+        "logging.arguments": safe_text(args),
+        "logging.error": f"{type(error).__name__}: {message_of(error)}",
+    }
 
 
 def _dict_message(said: dict[str, Any], record: logging.LogRecord) -> Said:

@@ -1,10 +1,11 @@
-"""structlog: the processor that adds ids, and an event dict -> a LogEntry.
+"""structlog: the processors that add ids and put arguments in, and an event dict -> a LogEntry.
 
 Nothing here imports structlog: an event dict is a dict, and a processor is a callable.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, MutableMapping
 from datetime import datetime
@@ -15,6 +16,7 @@ from tracelog.capture import baggage
 from tracelog.capture.context import current_stamp
 from tracelog.capture.crash_lines import late_stamp
 from tracelog.capture.exceptions import take_exception
+from tracelog.capture.record import misfit
 from tracelog.capture.stdlib import stamp_of
 from tracelog.capture.values import clean, clean_attributes
 from tracelog.model import LEVELS, LogEntry, level_of
@@ -32,7 +34,7 @@ def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMappin
     A foreign record that passes `ProcessorFormatter` has the ids of the call that made it. Values that are there
     already are kept.
     """
-    if "_record" in event_dict:
+    if "_record" in event_dict and isinstance(event_dict["_record"], logging.LogRecord):
         stamp = stamp_of(event_dict["_record"])
     else:
         if baggage.allowed:
@@ -48,6 +50,20 @@ def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMappin
         event_dict.setdefault("trace_id", trace_id)
         event_dict.setdefault("span_id", span_id)
         event_dict.setdefault("trace_flags", flags)
+    return event_dict
+
+
+def format_arguments(_logger: Any, _method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
+    """Put positional arguments into the event, as structlog's `PositionalArgumentsFormatter` does. Never raises.
+
+    An event that they do not fit stays as it is, with the arguments and the error beside it.
+    """
+    args = event_dict.pop("positional_args", None)
+    if args:
+        try:
+            event_dict["event"] %= args[0] if len(args) == 1 and args[0] and isinstance(args[0], Mapping) else args
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the arguments, the line must come through
+            event_dict.update(misfit(args, error))
     return event_dict
 
 
