@@ -89,6 +89,11 @@ class Broken:
     __repr__ = __str__
 
 
+@pytest.mark.parametrize("key", [("a", 1), None, True, b"x", 7, 1.5, frozenset({1})])
+def test_an_extra_under_a_key_that_is_no_text_is_kept_under_its_text(key: Any) -> None:
+    assert entry_of(lambda log: log.info("placed", extra={key: {2}})) == expected("placed", attributes={str(key): [2]})
+
+
 def test_an_argument_that_cannot_be_printed_costs_a_placeholder() -> None:
     found = entry_of(lambda log: log.info("said %s", Broken()))
     wrong = {"logging.arguments": "<unprintable tuple: RuntimeError>", "logging.error": "RuntimeError: no words"}

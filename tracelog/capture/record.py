@@ -27,7 +27,7 @@ EXCEPTION = "_tracelog_exception"
 _STOCK = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
 """The attributes that every record has, in the order in which it gets them; what a caller adds comes behind."""
 _RESERVED = frozenset((*_STOCK, "message", "asctime", "taskName", STAMP))
-_attribute_keys: set[Any] = set()
+_attribute_keys: set[str] = set()
 """Keys that are known to be a caller's, so that each is judged once."""
 _MOST_KEYS = 4096
 _KNOWN = len(_STOCK)
@@ -115,6 +115,8 @@ def read_said(record: logging.LogRecord, stamp: Stamp | None) -> Said:
                 attributes[key] = value
             elif kind is not Placeholder:
                 attributes[key] = clean(value)
+        elif type(key) is not str:
+            attributes[safe_text(key)] = clean(held[key])
     if held["exc_info"] or held["exc_text"]:
         exception = _exception_of(record) or exception
     if (
@@ -174,8 +176,8 @@ def _dict_message(said: dict[str, Any], record: logging.LogRecord) -> Said:
 
 
 def _is_attribute(key: Any) -> bool:
-    """Say whether a key that is not reserved is one that the caller added, and remember it."""
-    if isinstance(key, str) and key.startswith("_"):
+    """Say whether a key that is not reserved is a name that the caller added, and remember it."""
+    if type(key) is not str or key.startswith("_"):
         return False
     if len(_attribute_keys) < _MOST_KEYS:
         _attribute_keys.add(key)

@@ -100,7 +100,7 @@ def scrub(value: Any) -> Any:
     if type(value) is int:
         return clean(value)
     if isinstance(value, Mapping):
-        return {scrub(key): scrub(inner) for key, inner in value.items()}
+        return {scrub(safe_text(key)): scrub(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [scrub(inner) for inner in value]
     if isinstance(value, msgspec.Struct):
