@@ -172,13 +172,10 @@ def test_a_line_that_only_the_clean_way_can_encode_is_encoded() -> None:
     }
 
 
-def test_keys_that_are_too_many_to_remember_are_printed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracelog.capture.record._attribute_keys", set())
-    monkeypatch.setattr("tracelog.capture.record._MOST_KEYS", 1)
+def test_an_extra_is_printed_though_its_name_begins_with_an_underscore() -> None:
     logger, handler = printed()
-    for _ in range(2):
-        logger.info("order 7 placed", extra={"items": 3, "paid": True, "_own": 1})
-    assert handler.lines == [f'{OTEL},"service.name":"shop","items":3,"paid":true}}'] * 2
+    logger.info("order 7 placed", extra={"items": 3, "_id": "A-1"})
+    assert handler.lines == [f'{OTEL},"service.name":"shop","items":3,"_id":"A-1"}}']
 
 
 def test_an_unknown_schema_is_refused_with_the_names_of_those_that_exist() -> None:

@@ -138,6 +138,16 @@ def test_a_logged_dict_may_lack_a_text_and_carry_an_exception() -> None:
     assert found == expected("", attributes={"items": 3}, exception=found.exception)
 
 
+def test_a_logged_dict_whose_class_cannot_be_copied_is_read_all_the_same() -> None:
+    class Stubborn(dict[str, int]):
+        def __iter__(self) -> Any:
+            raise RuntimeError("no")
+
+        keys = items = __iter__
+
+    assert entry_of(lambda log: log.info(Stubborn(items=3))) == expected("", attributes={"items": 3})
+
+
 def test_a_logged_dict_is_left_as_it_was() -> None:
     said = {"message": "placed", "exc_info": None}
     entry_of(lambda log: log.info(said))

@@ -274,6 +274,34 @@ def test_structlog_records_what_is_below_its_level(make: Callable[..., Service],
     assert len(printed) == 2  # both that are logged; what is printed waits for nothing
 
 
+def test_an_event_that_waits_keeps_the_exception_that_it_was_logged_with(make: Callable[..., Service]) -> None:
+    service = make()
+    renderer = tracelog.StoreRenderer(service.url, service="shop", keep=service.keep, spool=False)
+    recorded: Any = structlog.wrap_logger(
+        _Printer([]), processors=[renderer], wrapper_class=tracelog.make_recording_bound_logger("WARNING")
+    )
+    handled: Any = structlog.wrap_logger(
+        service.log,
+        processors=[structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+    def fail() -> None:
+        with service.tracer.start_as_current_span("order"):
+            try:
+                raise KeyError("cache miss")
+            except KeyError as error:
+                for log in (recorded, handled):
+                    log.info("looked up", exc_info=True)
+                    log.info("looked up", exc_info=error)
+            raise RuntimeError("what failed the span")
+
+    with pytest.raises(RuntimeError, match="what failed the span"):
+        fail()
+    found = [line.exception and (line.exception.type, line.exception.message) for line in service.lines() if line.body]
+    assert found == [("KeyError", "'cache miss'")] * 4
+
+
 class _Printer:
     def __init__(self, printed: list[str]) -> None:
         self.printed = printed

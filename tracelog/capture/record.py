@@ -26,10 +26,10 @@ EXCEPTION = "_tracelog_exception"
 
 _STOCK = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
 """The attributes that every record has, in the order in which it gets them; what a caller adds comes behind."""
-_RESERVED = frozenset((*_STOCK, "message", "asctime", "taskName", STAMP))
-_attribute_keys: set[str] = set()
-"""Keys that are known to be a caller's, so that each is judged once."""
-_MOST_KEYS = 4096
+_OF_STRUCTLOG = frozenset(("_logger", "_name", "_record", "_from_structlog"))
+"""What structlog hands to its own formatter on a record, or in an event dict."""
+RESERVED = frozenset((*_STOCK, "message", "asctime", "taskName", STAMP, BAGGAGE, EVENT, EXCEPTION, *_OF_STRUCTLOG))
+"""The attributes of a record that are not the caller's."""
 _KNOWN = len(_STOCK)
 PLAIN = frozenset((str, int, float, bool, type(None)))
 """Types whose values never change."""
@@ -99,7 +99,7 @@ def read_said(record: logging.LogRecord, stamp: Stamp | None) -> Said:
     exception: ExceptionInfo | None = None
     body = held["msg"]
     if type(body) is not str and isinstance(body, dict):
-        body, attributes, exception = _dict_message(dict(body), record)
+        body, attributes, exception = _dict_message(dict_of(body), record)
     else:
         try:
             body = record.getMessage()
@@ -108,15 +108,15 @@ def read_said(record: logging.LogRecord, stamp: Stamp | None) -> Said:
             body = safe_text(record.msg)
     # A subclass may have set attributes of its own before the stock ones; only a stock record has an order to rely on.
     for key in [*held][_KNOWN:] if type(record) is _StockRecord else [*held]:
-        if key in _attribute_keys or (key not in _RESERVED and _is_attribute(key)):
+        if key not in RESERVED:
             value = held[key]
             kind = type(value)
+            if type(key) is not str:
+                key = safe_text(key)  # noqa: PLW2901 - the name of what follows
             if kind is str or (kind is int and _SMALLEST <= value < LARGEST):
                 attributes[key] = value
             elif kind is not Placeholder:
                 attributes[key] = clean(value)
-        elif type(key) is not str:
-            attributes[safe_text(key)] = clean(held[key])
     if held["exc_info"] or held["exc_text"]:
         exception = _exception_of(record) or exception
     if (
@@ -154,6 +154,11 @@ def severity_number(levelno: int | None) -> int | None:
     return 1 + 4 * base + min(levelno - 10 * base, 3) if levelno > 0 else 1
 
 
+def dict_of(message: dict[Any, Any]) -> dict[Any, Any]:
+    """Return what a logged dict holds, whatever methods its class has put in the way."""
+    return dict([*dict.items(message)])
+
+
 def misfit(args: Any, error: Exception) -> dict[str, str]:
     """Return, as attributes, the arguments that do not fit a message, and what was wrong with them."""
     return {
@@ -165,7 +170,7 @@ def misfit(args: Any, error: Exception) -> dict[str, str]:
 def _dict_message(said: dict[str, Any], record: logging.LogRecord) -> Said:
     """Part a logged dict (python-json-logger's way) or event dict (structlog's) into text, attributes, exception."""
     if "_logger" in record.__dict__:  # structlog: what its processors repeat of the record is on the record
-        said = {key: value for key, value in said.items() if not key.startswith("_") and key != "timestamp"}
+        said = {key: value for key, value in said.items() if key not in _OF_STRUCTLOG and key != "timestamp"}
         for key, own in (("level", record.levelname.lower()), ("logger", record.name)):
             if said.get(key) == own:
                 del said[key]
@@ -173,15 +178,6 @@ def _dict_message(said: dict[str, Any], record: logging.LogRecord) -> Said:
     text_key = next((key for key in _TEXT_KEYS if key in said), None)
     text = clean(said.pop(text_key)) if text_key else ""
     return text, clean_attributes(said), exception
-
-
-def _is_attribute(key: Any) -> bool:
-    """Say whether a key that is not reserved is a name that the caller added, and remember it."""
-    if type(key) is not str or key.startswith("_"):
-        return False
-    if len(_attribute_keys) < _MOST_KEYS:
-        _attribute_keys.add(key)
-    return True
 
 
 def _complete(attributes: dict[str, Any], record: logging.LogRecord, stamp: Stamp | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tracelog.capture.context import Stamp, current_stamp
+from tracelog.capture.exceptions import take_exc_info
 from tracelog.capture.line_text import encode_line
 from tracelog.capture.record import PLAIN
 from tracelog.capture.redact import Redactor, make_redactor
@@ -68,8 +69,11 @@ class StoreRenderer:
         with suppress(Exception):  # what is not logged may well be lost
             if args:
                 event = event % args
+            exception = take_exc_info(said) if "exc_info" in said else None
             if not PLAIN.issuperset(map(type, said.values())):
                 said = clean_attributes(said)
+            if exception is not None:
+                said["exc_info"] = exception
             recorded = (stamp, time.time_ns(), method_name, event, said)
             if keep.recorder.line(stamp.trace_id, severity, recorded, self._put_recorded, _SIZE, logged=False):
                 self._put_recorded(recorded)
