@@ -128,18 +128,49 @@ def test_without_a_level_the_method_says_it(method: str, text: str, number: int 
 
 
 @pytest.mark.usefixtures("clock")
-def test_ids_in_the_event_win_over_the_active_span(tracer: Tracer) -> None:
-    with tracer.start_as_current_span("someone else's"):
-        found = read(event="placed", trace_id="A" * 32, span_id="B" * 16, trace_flags="00")
+def test_whole_ids_in_an_event_are_its_own_where_there_is_no_span() -> None:
+    found = read(event="placed", trace_id="A" * 32, span_id="B" * 16, trace_flags="00")
     assert found == expected(trace_id="a" * 32, span_id="b" * 16, trace_flags=0)
 
 
 @pytest.mark.usefixtures("clock")
-@pytest.mark.parametrize("value", ["mine", 7, None, "0" * 32])
-def test_what_is_no_trace_id_is_an_attribute(tracer: Tracer, value: object) -> None:
+@pytest.mark.parametrize("said", [{"trace_id": "42"}, {"trace_id": 7, "span_id": "b" * 16}, {"span_id": "77"}])
+def test_no_line_is_moved_to_a_trace_by_ids_that_are_not_whole(said: dict[str, Any]) -> None:
+    assert read(event="placed", **said) == expected(attributes=said)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_span_id_that_is_not_whole_is_an_attribute_of_a_line_of_the_trace() -> None:
+    found = read(event="placed", trace_id="a" * 32, span_id="77")
+    assert found == expected(trace_id="a" * 32, attributes={"span_id": "77"})
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"trace_id": "42"},
+        {"trace_id": "order-7"},
+        {"trace_id": None},
+        {"trace_id": "a" * 32},
+        {"span_id": "77"},
+        {"trace_id": "a" * 32, "span_id": "b" * 16},
+    ],
+)
+def test_within_a_span_the_callers_own_ids_are_attributes(tracer: Tracer, said: dict[str, Any]) -> None:
     with tracer.start_as_current_span("checkout"):
-        found = read(event="placed", trace_id=value)
-    assert found == expected(attributes={"trace_id": value}, trace_id=TRACE, span_id=SPAN, trace_flags=1)
+        found = read(**add_trace_context(None, "info", {"event": "placed", **said}))
+    assert found == expected(attributes=said, trace_id=TRACE, span_id=SPAN, trace_flags=1)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_foreign_record_is_read_with_the_ids_of_the_call_that_made_it(tracer: Tracer) -> None:
+    install()
+    with tracer.start_as_current_span("checkout"):
+        record = make_logger().makeRecord("shop", logging.INFO, "", 0, "inside", (), None)
+    with tracer.start_as_current_span("someone else's"):
+        found = read(**add_trace_context(None, "info", {"event": "inside", "_record": record}))
+    assert found == expected("inside", trace_id=TRACE, span_id=SPAN, trace_flags=1)
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ EXCEPTION = "_tracelog_exception"
 
 _STOCK = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
 """The attributes that every record has, in the order in which it gets them; what a caller adds comes behind."""
-_OF_STRUCTLOG = frozenset(("_logger", "_name", "_record", "_from_structlog"))
+OF_STRUCTLOG = frozenset(("_logger", "_name", "_record", "_from_structlog"))
 """What structlog hands to its own formatter on a record, or in an event dict."""
-RESERVED = frozenset((*_STOCK, "message", "asctime", "taskName", STAMP, BAGGAGE, EVENT, EXCEPTION, *_OF_STRUCTLOG))
+RESERVED = frozenset((*_STOCK, "message", "asctime", "taskName", STAMP, BAGGAGE, EVENT, EXCEPTION, *OF_STRUCTLOG))
 """The attributes of a record that are not the caller's."""
 _KNOWN = len(_STOCK)
 PLAIN = frozenset((str, int, float, bool, type(None)))
@@ -154,6 +154,13 @@ def severity_number(levelno: int | None) -> int | None:
     return 1 + 4 * base + min(levelno - 10 * base, 3) if levelno > 0 else 1
 
 
+def drop_repeated(attributes: dict[str, Any], stamp: Stamp) -> None:
+    """Remove ids that a filter or processor has repeated and the stamp says."""
+    for key, own in zip(ID_NAMES, stamp.texts, strict=True):
+        if attributes.get(key) == own:
+            del attributes[key]
+
+
 def dict_of(message: dict[Any, Any]) -> dict[Any, Any]:
     """Return what a logged dict holds, whatever methods its class has put in the way."""
     return dict([*dict.items(message)])
@@ -170,7 +177,7 @@ def misfit(args: Any, error: Exception) -> dict[str, str]:
 def _dict_message(said: dict[str, Any], record: logging.LogRecord) -> Said:
     """Part a logged dict (python-json-logger's way) or event dict (structlog's) into text, attributes, exception."""
     if "_logger" in record.__dict__:  # structlog: what its processors repeat of the record is on the record
-        said = {key: value for key, value in said.items() if key not in _OF_STRUCTLOG and key != "timestamp"}
+        said = {key: value for key, value in said.items() if key not in OF_STRUCTLOG and key != "timestamp"}
         for key, own in (("level", record.levelname.lower()), ("logger", record.name)):
             if said.get(key) == own:
                 del said[key]
@@ -192,17 +199,10 @@ def _complete(attributes: dict[str, Any], record: logging.LogRecord, stamp: Stam
     if stamp is not None:
         if stamp.mark:
             attributes[stamp.mark] = True
-        _drop_repeated(attributes, stamp)
+        drop_repeated(attributes, stamp)
         if isinstance(attributes.get("extra"), dict):  # loguru's, where its patcher has put them
-            _drop_repeated(attributes["extra"], stamp)
+            drop_repeated(attributes["extra"], stamp)
     return attributes
-
-
-def _drop_repeated(attributes: dict[str, Any], stamp: Stamp) -> None:
-    """Remove ids that a filter or processor has repeated and the stamp says."""
-    for key, own in zip(ID_NAMES, stamp.texts, strict=True):
-        if attributes.get(key) == own:
-            del attributes[key]
 
 
 def _exception_of(record: logging.LogRecord) -> ExceptionInfo | None:

@@ -13,10 +13,10 @@ from typing import Any
 
 from tracelog import ids
 from tracelog.capture import baggage
-from tracelog.capture.context import current_stamp
+from tracelog.capture.context import Stamp, current_stamp
 from tracelog.capture.crash_lines import late_stamp
 from tracelog.capture.exceptions import take_exception
-from tracelog.capture.record import misfit
+from tracelog.capture.record import OF_STRUCTLOG, drop_repeated, misfit
 from tracelog.capture.stdlib import stamp_of
 from tracelog.capture.values import clean, clean_attributes
 from tracelog.model import LEVELS, LogEntry, level_of
@@ -73,11 +73,20 @@ def read_event(
     event_dict: Mapping[str, Any],
     resource: Mapping[str, Any],
     record_id: str = "",
+    *,
+    stamp: Stamp | None = None,
 ) -> LogEntry:
-    """Return what an event dict says; its ids are those in it, else those of the active span."""
+    """Return what an event dict says.
+
+    `stamp`: else that of the foreign record which it stands for, else the active span's. Only where there is none, ids
+    in the event are believed, if they are whole; all others are the caller's own.
+    """
+    if stamp is None:
+        record = event_dict.get("_record")
+        stamp = stamp_of(record) if isinstance(record, logging.LogRecord) else current_stamp()
     held: dict[str, Any] = dict(baggage.current_baggage()) if baggage.allowed else {}
-    held.update((key, value) for key, value in event_dict.items() if not key.startswith("_"))
-    trace_id, span_id, flags = _take_ids(held)
+    held.update((key, value) for key, value in event_dict.items() if key not in OF_STRUCTLOG)
+    trace_id, span_id, flags = _take_ids(held, stamp)
     level = str(held.pop("level", None) or LEVEL_OF_METHOD.get(method_name, method_name)).upper()
     exception = take_exception(held)
     moment = _take_time(held)
@@ -101,16 +110,23 @@ def read_event(
     )
 
 
-def _take_ids(held: dict[str, Any]) -> tuple[str | None, str | None, int | None]:
-    trace_id, span_id = ids.trace_id(held.get("trace_id")), ids.span_id(held.get("span_id"))
-    if trace_id is not None:
-        flags = held.pop("trace_flags", None)
-        del held["trace_id"]
-        if span_id is not None:
-            del held["span_id"]
-        return trace_id, span_id, _parse_flags(flags)
-    stamp = current_stamp()
-    return (*stamp.texts[:2], stamp.flags) if stamp else (None, None, None)
+def _take_ids(held: dict[str, Any], stamp: Stamp | None) -> tuple[str | None, str | None, int | None]:
+    if stamp is not None:
+        drop_repeated(held, stamp)
+        return (*stamp.texts[:2], stamp.flags)
+    trace_id = ids.trace_id(held["trace_id"]) if _is_whole(held, "trace_id", ids.TRACE_ID_LENGTH) else None
+    if trace_id is None:
+        return None, None, None
+    span_id = ids.span_id(held["span_id"]) if _is_whole(held, "span_id", ids.SPAN_ID_LENGTH) else None
+    if span_id is not None:
+        del held["span_id"]
+    del held["trace_id"]
+    return trace_id, span_id, _parse_flags(held.pop("trace_flags", None))
+
+
+def _is_whole(held: dict[str, Any], key: str, length: int) -> bool:
+    value = held.get(key)
+    return isinstance(value, str) and len(value) == length
 
 
 def _parse_flags(text: object) -> int | None:

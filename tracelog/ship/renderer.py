@@ -13,7 +13,6 @@ from tracelog.capture.exceptions import take_exc_info
 from tracelog.capture.line_text import encode_line
 from tracelog.capture.record import PLAIN
 from tracelog.capture.redact import Redactor, make_redactor
-from tracelog.capture.stdlib import ID_NAMES
 from tracelog.capture.structlog import read_event
 from tracelog.capture.values import clean_attributes
 from tracelog.keep.keeping import Given
@@ -32,7 +31,7 @@ _SIZE = 800
 class StoreRenderer:
     """Encode an event once, store it, and return it as a line of JSON in a `schema` (`otel` or `ecs`).
 
-    Ids are those that `add_trace_context` put there, else those of the active span. `store`, `service`,
+    Ids are those of the active span, else those that `add_trace_context` put there. `store`, `service`,
     `keep` and `options` are as for `StoreHandler`.
     """
 
@@ -80,6 +79,9 @@ class StoreRenderer:
 
     def _put_recorded(self, recorded: tuple[Stamp, int, str, Any, dict[str, Any]]) -> None:
         stamp, moment, method_name, event, said = recorded
-        ids = dict(zip(ID_NAMES, stamp.texts, strict=True))
-        held = {**said, "event": event, "level": method_name, "timestamp": moment, **ids}
-        emit(self._sender.pipeline, lambda: read_event(None, method_name, held, self._resource), self._redactor)
+        held = {**said, "event": event, "level": method_name, "timestamp": moment}
+
+        def read() -> LogEntry:
+            return read_event(None, method_name, held, self._resource, stamp=stamp)
+
+        emit(self._sender.pipeline, read, self._redactor)
