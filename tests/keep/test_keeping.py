@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import structlog
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, use_span
 
 import tracelog
@@ -165,6 +166,27 @@ def test_a_line_at_warning_says_that_its_trace_was_undecided(make: Callable[...,
     (line,) = service.lines()
     assert line.attributes["tracelog.undecided"] is True
     assert service.spans() == []
+
+
+def test_a_span_that_ends_at_what_is_no_time_is_kept_and_raises_nothing(make: Callable[..., Service]) -> None:
+    service = make()
+    end: Any = "now"
+    span = service.tracer.start_span("order")
+    span.set_status(StatusCode.ERROR)
+    span.end(end)
+    assert (service.lines(), service.spans()) == ([], ["order"])
+    assert service.keep.stats()["undecided"] == 0
+
+
+def test_an_exporter_that_fails_is_logged_where_spans_end_not_raised(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(InMemorySpanExporter):
+        def export(self, spans: Any) -> Any:
+            raise RuntimeError("no")
+
+    provider = TracerProvider()
+    provider.add_span_processor(KeptSpans(Failing()))
+    provider.get_tracer("shop").start_span("order").end()
+    assert caplog.messages == ["a span cannot be kept"]
 
 
 def test_lines_on_no_span_are_stored_from_the_level_on(make: Callable[..., Service]) -> None:

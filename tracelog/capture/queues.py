@@ -44,7 +44,7 @@ def prepared(record: logging.LogRecord) -> logging.LogRecord:
     else:
         body, attributes, _ = read_said(record, stamp)
         copied.msg = copied.message = body
-        held.update(attributes)
+        held.update((key, value) for key, value in attributes.items() if key not in RESERVED)
     copied.args = copied.exc_info = None
     if exception is not None:
         held[EXCEPTION] = exception

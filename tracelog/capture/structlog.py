@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, MutableMapping
-from datetime import datetime
 from typing import Any
 
 from tracelog import ids
@@ -18,9 +17,8 @@ from tracelog.capture.crash_lines import late_stamp
 from tracelog.capture.exceptions import take_exception
 from tracelog.capture.record import OF_STRUCTLOG, drop_repeated, misfit
 from tracelog.capture.stdlib import stamp_of
-from tracelog.capture.values import clean, clean_attributes
+from tracelog.capture.values import clean, clean_attributes, read_time
 from tracelog.model import LEVELS, LogEntry, level_of
-from tracelog.schema import times
 
 LEVEL_OF_METHOD = {
     "debug": "DEBUG", "info": "INFO", "msg": "INFO", "warning": "WARNING", "warn": "WARNING", "error": "ERROR",
@@ -137,17 +135,7 @@ def _parse_flags(text: object) -> int | None:
 
 
 def _take_time(held: dict[str, Any]) -> int:
-    given = held.get("timestamp")
-    moment: int | None = None
-    try:
-        if isinstance(given, str):
-            moment = times.parse_iso(given)
-        elif isinstance(given, (int, float)) and not isinstance(given, bool):
-            moment = times.parse_epoch(given)
-        elif isinstance(given, datetime):
-            moment = round(given.timestamp() * 1e9)
-    except (ValueError, OverflowError):
-        moment = None
+    moment = read_time(held.get("timestamp"))
     if moment is None:
         return time.time_ns()
     del held["timestamp"]
