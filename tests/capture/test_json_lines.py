@@ -151,6 +151,19 @@ def test_the_options_of_python_json_logger_work() -> None:
     assert handler.lines == [line]
 
 
+def test_an_extra_stands_beside_a_field_that_was_given_its_name() -> None:
+    logger, handler = printed(rename_fields={"level": "severity"})
+    logger.info("order 7 placed", extra={"severity": "mine"})
+    assert json.loads(handler.text) == {
+        "timestamp": "2026-04-19T14:23:01.200000Z",
+        "severity": "INFO",
+        "message": "order 7 placed",
+        "logger": "shop.orders",
+        "service.name": "shop",
+        "attributes.severity": "mine",
+    }
+
+
 def test_a_subclass_can_change_each_line_through_the_hook_of_python_json_logger() -> None:
     class Shouting(JsonFormatter):
         def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:

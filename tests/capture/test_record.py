@@ -94,6 +94,20 @@ def test_an_extra_under_a_key_that_is_no_text_is_kept_under_its_text(key: Any) -
     assert entry_of(lambda log: log.info("placed", extra={key: {2}})) == expected("placed", attributes={str(key): [2]})
 
 
+def test_extras_under_the_names_of_the_place_stand_beside_it() -> None:
+    kept = RecordList()
+    make_logger(kept).info("placed", stack_info=True, extra={"code.file.path": "theirs", "code.stacktrace": "theirs"})
+    record = kept.records[0]
+    assert read_record(record, RESOURCE).attributes == {
+        "attributes.code.file.path": "theirs",
+        "attributes.code.stacktrace": "theirs",
+        "code.stacktrace": record.stack_info,
+        "code.file.path": __file__,
+        "code.line.number": record.lineno,
+        "code.function.name": "test_extras_under_the_names_of_the_place_stand_beside_it",
+    }
+
+
 def test_an_argument_that_cannot_be_printed_costs_a_placeholder() -> None:
     found = entry_of(lambda log: log.info("said %s", Broken()))
     wrong = {"logging.arguments": "<unprintable tuple: RuntimeError>", "logging.error": "RuntimeError: no words"}

@@ -201,6 +201,11 @@ def test_an_event_may_be_no_text() -> None:
 
 
 @pytest.mark.usefixtures("clock")
+def test_a_name_of_the_callers_may_begin_with_an_underscore() -> None:
+    assert read(event="placed", _id="A-1", _from_structlog=True) == expected(attributes={"_id": "A-1"})
+
+
+@pytest.mark.usefixtures("clock")
 def test_the_exception_of_an_event_is_read_as_one() -> None:
     try:
         raise KeyError("order.id")

@@ -17,6 +17,7 @@ from tracelog.capture.exceptions import from_exc_info, message_of, take_exceptio
 from tracelog.capture.stdlib import BAGGAGE, ID_NAMES, STAMP, Placeholder, stamp_of
 from tracelog.capture.values import LARGEST, clean, clean_attributes, safe_text
 from tracelog.model import ExceptionInfo, LogEntry
+from tracelog.schema.lines import PLACE, add_fields
 from tracelog.schema.times import SECOND
 
 EVENT = "_tracelog_event"
@@ -61,9 +62,8 @@ def read_record(
     event = getattr(record, EVENT, None)
     created = time_of(record)
     if record.pathname:
-        attributes["code.file.path"] = record.pathname
-        attributes["code.line.number"] = record.lineno
-        attributes["code.function.name"] = record.funcName
+        place = zip(PLACE, (record.pathname, record.lineno, record.funcName), strict=True)
+        attributes = add_fields(attributes, dict(place))
     return LogEntry(
         id=record_id,
         time=created,
@@ -193,7 +193,7 @@ def _complete(attributes: dict[str, Any], record: logging.LogRecord, stamp: Stam
     if EVENT in held:
         return clean_attributes(held[EVENT].attributes)
     if held["stack_info"]:
-        attributes["code.stacktrace"] = str(record.stack_info)
+        attributes = add_fields(attributes, {"code.stacktrace": str(record.stack_info)})
     if BAGGAGE in held:
         attributes = {**held[BAGGAGE], **attributes}
     if stamp is not None:
