@@ -104,6 +104,16 @@ def test_one_call_leads_stdlib_structlog_and_spans_into_one_store(url: str) -> N
     assert [event.name for event in found.spans[0].events] == ["cache.miss"]
 
 
+def test_arguments_that_do_not_fit_cost_structlogs_text_not_the_line(url: str) -> None:
+    configure("orders", url, console=False)
+    structlog.get_logger("shop").info("100% sure %s", 1)
+    structlog.get_logger("shop").info("%d of %d", 1, 2, _record=1)
+    with stored(url) as store:
+        first, second = store.logs()
+    assert (first.body, first.attributes["logging.arguments"]) == ("100% sure %s", "(1,)")
+    assert second.body == "1 of 2"
+
+
 def test_handlers_of_others_stay_and_its_own_are_replaced(url: str) -> None:
     root, theirs = logging.getLogger(), RecordList()
     root.addHandler(theirs)

@@ -219,13 +219,13 @@ def _configure_structlog() -> None:
 
     if structlog.is_configured():
         return
-    from tracelog.capture.structlog import add_trace_context
+    from tracelog.capture.structlog import add_trace_context, format_arguments
 
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.contextvars.merge_contextvars,
-            structlog.stdlib.PositionalArgumentsFormatter(),
+            format_arguments,
             structlog.processors.StackInfoRenderer(),
             add_trace_context,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,

@@ -21,7 +21,7 @@ def detect_resource(service: str | None = None, environ: Mapping[str, str] = os.
     resource = {"host.name": socket.gethostname()}
     resource.update(_environment_attributes(environ.get("OTEL_RESOURCE_ATTRIBUTES", "")))
     name = service or environ.get("OTEL_SERVICE_NAME") or resource.get("service.name")
-    resource["service.name"] = name or f"{UNKNOWN_SERVICE}:{Path(sys.argv[0]).name or 'python'}"
+    resource["service.name"] = name or f"{UNKNOWN_SERVICE}:{Path(*sys.argv[:1]).name or 'python'}"
     return resource
 
 

@@ -387,6 +387,12 @@ def test_a_list_stays_a_list_for_the_servers_that_ask_for_its_length(tracer: Tra
     assert CrashLineMiddleware(traced(tracer, lambda: body))({}, None) is body
 
 
+def test_a_servers_file_wrapper_may_be_a_function(tracer: Tracer, said: list[Line]) -> None:
+    app = CrashLineMiddleware(traced(tracer, lambda: iter([b"iter", b"ator"])))
+    assert serve_wsgi(app, **{"wsgi.file_wrapper": lambda file, size=8192: file}) == b"iterator"
+    assert said == [late(ACCESS)]
+
+
 def test_with_the_api_alone_a_wsgi_request_has_the_callers_ids_until_its_body_is_closed(said: list[Line]) -> None:
     def app(environ: dict[str, Any], start_response: object) -> Iterator[bytes]:
         say("shop")

@@ -112,13 +112,14 @@ EMPTY = ExceptionInfo("ValueError", "empty", "ValueError: empty\n")
         (ValueError("empty"), EMPTY),
         ((ValueError, ValueError("empty"), None), EMPTY),
         ((ValueError, None, None), ExceptionInfo("ValueError")),
+        (EMPTY, EMPTY),
     ],
 )
 def test_an_exc_info_in_any_of_its_forms_is_understood(info: object, expected: ExceptionInfo | None) -> None:
     assert from_exc_info(info) == expected
 
 
-@pytest.mark.parametrize("info", [True, 1, "yes"])
+@pytest.mark.parametrize("info", [True, 1])
 def test_an_exc_info_of_true_is_the_exception_being_handled(info: object) -> None:
     assert from_exc_info(info) is None
     try:
@@ -135,6 +136,15 @@ def test_the_exception_is_taken_out_of_an_event_dict() -> None:
     assert event == {"event": "failed", "exception": "theirs"}
     assert take_exception(event) == ExceptionInfo(stacktrace="theirs")
     assert event == {"event": "failed"}
+
+
+def test_an_exc_info_of_text_is_not_taken_for_the_exception_being_handled() -> None:
+    event = {"event": "failed", "exc_info": "KeyError('order.id')"}
+    try:
+        raise ValueError("another")
+    except ValueError:
+        assert take_exception(event) is None
+    assert event == {"event": "failed", "exc_info": "KeyError('order.id')"}
 
 
 @pytest.mark.parametrize("info", [(False, None), (False, None, None), ("a", "b", "c"), (int, 1, None), (), {}, "yes"])

@@ -51,6 +51,14 @@ def test_a_record_made_outside_any_span_says_so_whoever_reads_it(tracer: Tracer)
     assert not {"trace_id", "span_id", "trace_flags"} & set(record.__dict__)
 
 
+def test_the_factory_takes_what_a_record_takes_by_its_names(tracer: Tracer) -> None:
+    install()
+    factory = logging.getLogRecordFactory()
+    with tracer.start_as_current_span("checkout"):
+        record = factory(name="n", level=20, pathname="p", lineno=1, msg="m", args=(), exc_info=None, sinfo="s")
+    assert (record.pathname, record.lineno, record.stack_info, stamp_of(record)) == ("p", 1, "s", Stamp(1, 1, 1))
+
+
 def test_installing_twice_changes_nothing() -> None:
     install()
     once = logging.getLogRecordFactory()

@@ -151,6 +151,19 @@ def test_the_options_of_python_json_logger_work() -> None:
     assert handler.lines == [line]
 
 
+def test_an_extra_stands_beside_a_field_that_was_given_its_name() -> None:
+    logger, handler = printed(rename_fields={"level": "severity"})
+    logger.info("order 7 placed", extra={"severity": "mine"})
+    assert json.loads(handler.text) == {
+        "timestamp": "2026-04-19T14:23:01.200000Z",
+        "severity": "INFO",
+        "message": "order 7 placed",
+        "logger": "shop.orders",
+        "service.name": "shop",
+        "attributes.severity": "mine",
+    }
+
+
 def test_a_subclass_can_change_each_line_through_the_hook_of_python_json_logger() -> None:
     class Shouting(JsonFormatter):
         def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
@@ -172,13 +185,10 @@ def test_a_line_that_only_the_clean_way_can_encode_is_encoded() -> None:
     }
 
 
-def test_keys_that_are_too_many_to_remember_are_printed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracelog.capture.record._attribute_keys", set())
-    monkeypatch.setattr("tracelog.capture.record._MOST_KEYS", 1)
+def test_an_extra_is_printed_though_its_name_begins_with_an_underscore() -> None:
     logger, handler = printed()
-    for _ in range(2):
-        logger.info("order 7 placed", extra={"items": 3, "paid": True, "_own": 1})
-    assert handler.lines == [f'{OTEL},"service.name":"shop","items":3,"paid":true}}'] * 2
+    logger.info("order 7 placed", extra={"items": 3, "_id": "A-1"})
+    assert handler.lines == [f'{OTEL},"service.name":"shop","items":3,"_id":"A-1"}}']
 
 
 def test_an_unknown_schema_is_refused_with_the_names_of_those_that_exist() -> None:

@@ -120,6 +120,36 @@ def test_an_event_dict_of_structlog_crosses_as_it_is(tracer: Tracer) -> None:
     assert [line["message"], line["items"], line["trace_id"]] == ["placed", 2, TRACE]
 
 
+@pytest.mark.parametrize("how", ["itself", "true", "triple"])
+def test_the_exception_of_an_event_dict_crosses_as_a_structure(how: str) -> None:
+    records: queue.Queue[logging.LogRecord] = queue.Queue()
+    try:
+        raise TimeoutError("external-wms")
+    except TimeoutError as error:
+        info = {"itself": error, "true": True, "triple": sys.exc_info()}[how]
+        make_logger(QueueHandler(records)).info({"event": "failed", "exc_info": info})
+    try:
+        raise KeyError("the listener's own")
+    except KeyError:
+        line = receive(records)
+    assert (line["message"], line["exception.type"], line["exception.message"]) == (
+        "failed",
+        "TimeoutError",
+        "external-wms",
+    )
+    assert "exc_info" not in line
+
+
+@pytest.mark.parametrize("message", ["placed", {"event": "placed"}])
+def test_what_cannot_be_pickled_crosses_as_text(message: object) -> None:
+    records: queue.Queue[logging.LogRecord] = queue.Queue()
+    extra: dict[Any, Any] = {"_own": Unpicklable(), "connection": Unpicklable(), ("a", 1): Unpicklable()}
+    make_logger(QueueHandler(records)).info(message, extra=extra)
+    revived = pickle.loads(pickle.dumps(records.get_nowait()))
+    found = {key: value for key, value in read_record(revived, {}).attributes.items() if not key.startswith("code.")}
+    assert found == dict.fromkeys(("_own", "connection", "('a', 1)"), "<a connection>")
+
+
 def test_a_record_revived_from_a_socket_is_not_given_the_ids_of_the_receiver(tracer: Tracer) -> None:
     tracelog.install()  # the sender's process says that there was no span
     sender, receiver = socket.socketpair()

@@ -89,6 +89,25 @@ class Broken:
     __repr__ = __str__
 
 
+@pytest.mark.parametrize("key", [("a", 1), None, True, b"x", 7, 1.5, frozenset({1})])
+def test_an_extra_under_a_key_that_is_no_text_is_kept_under_its_text(key: Any) -> None:
+    assert entry_of(lambda log: log.info("placed", extra={key: {2}})) == expected("placed", attributes={str(key): [2]})
+
+
+def test_extras_under_the_names_of_the_place_stand_beside_it() -> None:
+    kept = RecordList()
+    make_logger(kept).info("placed", stack_info=True, extra={"code.file.path": "theirs", "code.stacktrace": "theirs"})
+    record = kept.records[0]
+    assert read_record(record, RESOURCE).attributes == {
+        "attributes.code.file.path": "theirs",
+        "attributes.code.stacktrace": "theirs",
+        "code.stacktrace": record.stack_info,
+        "code.file.path": __file__,
+        "code.line.number": record.lineno,
+        "code.function.name": "test_extras_under_the_names_of_the_place_stand_beside_it",
+    }
+
+
 def test_an_argument_that_cannot_be_printed_costs_a_placeholder() -> None:
     found = entry_of(lambda log: log.info("said %s", Broken()))
     wrong = {"logging.arguments": "<unprintable tuple: RuntimeError>", "logging.error": "RuntimeError: no words"}
@@ -131,6 +150,16 @@ def test_a_logged_dict_may_lack_a_text_and_carry_an_exception() -> None:
     assert found.exception is not None
     assert (found.exception.type, found.exception.message) == ("ValueError", "empty")
     assert found == expected("", attributes={"items": 3}, exception=found.exception)
+
+
+def test_a_logged_dict_whose_class_cannot_be_copied_is_read_all_the_same() -> None:
+    class Stubborn(dict[str, int]):
+        def __iter__(self) -> Any:
+            raise RuntimeError("no")
+
+        keys = items = __iter__
+
+    assert entry_of(lambda log: log.info(Stubborn(items=3))) == expected("", attributes={"items": 3})
 
 
 def test_a_logged_dict_is_left_as_it_was() -> None:

@@ -59,6 +59,8 @@ SECRET_TEXTS = {
     "https://s3/x?X-Amz-Signature=af01&X-Amz-Date=1": "https://s3/x?X-Amz-Signature=[redacted]&X-Amz-Date=1",
     "user[password]=hunter2&user[name]=bob": "user[password]=[redacted]&user[name]=bob",
     "user%5Bpassword%5D=hunter2&a=1": "user%5Bpassword%5D=[redacted]&a=1",
+    "user%5Bpass%5D=hunter2&a=1": "user%5Bpass%5D=[redacted]&a=1",
+    "user%5Botp%5D=482911&a=1": "user%5Botp%5D=[redacted]&a=1",
     # headers
     "Authorization: Bearer abc": "Authorization: Bearer [redacted]",
     "authorization: Basic dXNlcjpwYXNz": "authorization: Basic [redacted]",
@@ -157,8 +159,9 @@ def test_text_without_a_secret_is_the_same_object_even_beside_one(text: str) -> 
 
 
 FRAGMENTS = st.sampled_from([
-    "password", "token", "tokens", "Cookie", "Authorization", "api_key", "user", "x1", "aB", "7", "=", ":", ": ", ":=",
-    " ", '"', "'", "\\", '\\"', ",", ";", "&", "(", ")", "[", "]", "{", "}", "\n", "@", "/", "//", "://", "-", "_", "*",
+    "password", "pass", "otp", "token", "tokens", "Cookie", "Authorization", "api_key", "user", "x1", "aB", "7", "%5B",
+    "=", ":", ": ", ":=", " ",
+    '"', "'", "\\", '\\"', ",", ";", "&", "(", ")", "[", "]", "{", "}", "\n", "@", "/", "//", "://", "-", "_", "*",
     "Bearer ", "Basic ", "b", "%5D", REDACTED, "[redacted", "redacted]", JWT, "eyJ", ".", GITHUB, STRIPE, "sk-",
     "AKIAIOSFODNN7EXAMPLE", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "-----END", "ghp_", "é",
     "\ud800",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -180,6 +181,27 @@ def test_a_span_can_leave_a_line_at_its_end(kept: RecordList) -> None:
     }
     assert (checkout.body, checkout.level) == ("checkout ended", "INFO")
     assert "span.parent_span_id" not in checkout.attributes
+
+
+def test_an_event_may_be_given_its_time_in_any_form(kept: RecordList) -> None:
+    times: list[Any] = [datetime.fromtimestamp(NOW / 1e9, timezone.utc), NOW / 1e9, "soon"]
+    span = logging_tracer().start_span("checkout", start_time=NOW)
+    for time in times:
+        span.add_event("cache.miss", timestamp=time)
+    span.end(NOW + 5)
+    assert [read_record(record, RESOURCE).time for record in kept.records] == [NOW, NOW, NOW + 5]
+
+
+def test_what_goes_wrong_with_the_events_of_a_span_is_logged_not_raised(
+    kept: RecordList, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(record: logging.LogRecord) -> bool:
+        raise RuntimeError("no")
+
+    kept.addFilter(fail)
+    with logging_tracer().start_as_current_span("checkout") as span:
+        span.add_event("cache.miss")
+    assert caplog.messages == ["the events of a span cannot be logged"]
 
 
 def test_a_handler_that_traces_what_it_does_makes_no_circle(kept: RecordList) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
+import pytest
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -83,3 +85,31 @@ def test_a_span_that_ended_before_it_started_has_no_duration() -> None:
 def test_a_span_without_a_valid_context_has_no_place_in_any_trace() -> None:
     assert read_span(ReadableSpan("lost")) is None
     assert read_span(ReadableSpan("lost", SpanContext(0, 0, is_remote=False))) is None
+
+
+@pytest.mark.parametrize(
+    "start", [NOW, NOW / 1e9, datetime.fromtimestamp(NOW / 1e9, timezone.utc), "2026-04-19T14:23:01.200Z"]
+)
+def test_a_span_may_be_given_its_times_in_any_form(start: Any) -> None:
+    span: Any = ReadableSpan("skewed", SpanContext(1, 1, is_remote=False), start_time=start, end_time=NOW + 5)
+    found = read_span(span)
+    assert found is not None
+    assert (found.start, found.duration) == (NOW, 5)
+
+
+def test_what_is_no_time_costs_the_duration_of_a_span_not_the_span() -> None:
+    span: Any = ReadableSpan("skewed", SpanContext(1, 1, is_remote=False), start_time=NOW, end_time="now")  # type: ignore[arg-type]
+    found = read_span(span)
+    assert found is not None
+    assert (found.start, found.duration) == (NOW, 0)
+
+
+def test_names_that_are_no_text_become_text() -> None:
+    kept = InMemorySpanExporter()
+    name: Any = 42
+    span = make_tracer(SimpleSpanProcessor(kept)).start_span(name, start_time=NOW)
+    span.add_event(name, timestamp=NOW + 1)
+    span.end(NOW + 2)
+    found = read_span(kept.get_finished_spans()[0])
+    assert found is not None
+    assert (found.name, found.events) == ("42", (SpanEvent(NOW + 1, "42"),))

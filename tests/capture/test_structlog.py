@@ -12,7 +12,7 @@ from opentelemetry.trace import Tracer
 
 import tracelog
 from tracelog.capture.stdlib import install
-from tracelog.capture.structlog import add_trace_context, read_event
+from tracelog.capture.structlog import add_trace_context, format_arguments, read_event
 from tracelog.model import LogEntry
 
 from .telemetry import NOW, SPAN, TRACE, Printed, make_logger
@@ -64,6 +64,41 @@ def test_a_foreign_record_has_the_ids_of_the_call_that_made_it(tracer: Tracer) -
     ]
 
 
+def test_a_record_of_the_users_own_is_no_log_record(tracer: Tracer) -> None:
+    with tracer.start_as_current_span("checkout"):
+        event = add_trace_context(None, "info", {"event": "placed", "_record": 1})
+    assert event == {"event": "placed", "_record": 1, **IDS}
+
+
+@pytest.mark.parametrize(
+    ("event", "args", "text"),
+    [
+        ("placed %d of %s", (3, "a"), "placed 3 of a"),
+        ("placed %(count)d", ({"count": 3},), "placed 3"),
+        ("placed %s", ({},), "placed {}"),
+    ],
+)
+def test_positional_arguments_are_put_into_the_event(event: str, args: tuple[object, ...], text: str) -> None:
+    assert format_arguments(None, "info", {"event": event, "positional_args": args}) == {"event": text}
+
+
+@pytest.mark.parametrize(
+    ("event", "args", "error"),
+    [
+        ("%d items", ("x",), "TypeError: %d format"),
+        ("100% sure %s", (1,), "TypeError: not enough arguments for format string"),
+        ("no place", (1,), "TypeError: not all arguments converted"),
+        (None, (1,), "TypeError: unsupported operand"),
+    ],
+)
+def test_positional_arguments_that_do_not_fit_are_kept_beside_the_event(
+    event: Any, args: tuple[object, ...], error: str
+) -> None:
+    found = format_arguments(None, "info", {"event": event, "positional_args": args})
+    assert found.pop("logging.error").startswith(error)
+    assert found == {"event": event, "logging.arguments": repr(args)}
+
+
 @pytest.mark.usefixtures("clock")
 def test_an_event_is_read_whole(tracer: Tracer) -> None:
     with tracer.start_as_current_span("checkout"):
@@ -93,18 +128,49 @@ def test_without_a_level_the_method_says_it(method: str, text: str, number: int 
 
 
 @pytest.mark.usefixtures("clock")
-def test_ids_in_the_event_win_over_the_active_span(tracer: Tracer) -> None:
-    with tracer.start_as_current_span("someone else's"):
-        found = read(event="placed", trace_id="A" * 32, span_id="B" * 16, trace_flags="00")
+def test_whole_ids_in_an_event_are_its_own_where_there_is_no_span() -> None:
+    found = read(event="placed", trace_id="A" * 32, span_id="B" * 16, trace_flags="00")
     assert found == expected(trace_id="a" * 32, span_id="b" * 16, trace_flags=0)
 
 
 @pytest.mark.usefixtures("clock")
-@pytest.mark.parametrize("value", ["mine", 7, None, "0" * 32])
-def test_what_is_no_trace_id_is_an_attribute(tracer: Tracer, value: object) -> None:
+@pytest.mark.parametrize("said", [{"trace_id": "42"}, {"trace_id": 7, "span_id": "b" * 16}, {"span_id": "77"}])
+def test_no_line_is_moved_to_a_trace_by_ids_that_are_not_whole(said: dict[str, Any]) -> None:
+    assert read(event="placed", **said) == expected(attributes=said)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_span_id_that_is_not_whole_is_an_attribute_of_a_line_of_the_trace() -> None:
+    found = read(event="placed", trace_id="a" * 32, span_id="77")
+    assert found == expected(trace_id="a" * 32, attributes={"span_id": "77"})
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"trace_id": "42"},
+        {"trace_id": "order-7"},
+        {"trace_id": None},
+        {"trace_id": "a" * 32},
+        {"span_id": "77"},
+        {"trace_id": "a" * 32, "span_id": "b" * 16},
+    ],
+)
+def test_within_a_span_the_callers_own_ids_are_attributes(tracer: Tracer, said: dict[str, Any]) -> None:
     with tracer.start_as_current_span("checkout"):
-        found = read(event="placed", trace_id=value)
-    assert found == expected(attributes={"trace_id": value}, trace_id=TRACE, span_id=SPAN, trace_flags=1)
+        found = read(**add_trace_context(None, "info", {"event": "placed", **said}))
+    assert found == expected(attributes=said, trace_id=TRACE, span_id=SPAN, trace_flags=1)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_foreign_record_is_read_with_the_ids_of_the_call_that_made_it(tracer: Tracer) -> None:
+    install()
+    with tracer.start_as_current_span("checkout"):
+        record = make_logger().makeRecord("shop", logging.INFO, "", 0, "inside", (), None)
+    with tracer.start_as_current_span("someone else's"):
+        found = read(**add_trace_context(None, "info", {"event": "inside", "_record": record}))
+    assert found == expected("inside", trace_id=TRACE, span_id=SPAN, trace_flags=1)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +198,11 @@ def test_what_is_no_time_is_an_attribute(timestamp: object) -> None:
 @pytest.mark.usefixtures("clock")
 def test_an_event_may_be_no_text() -> None:
     assert read(event={"order": {7}}) == expected({"order": [7]})
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_name_of_the_callers_may_begin_with_an_underscore() -> None:
+    assert read(event="placed", _id="A-1", _from_structlog=True) == expected(attributes={"_id": "A-1"})
 
 
 @pytest.mark.usefixtures("clock")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import structlog
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, use_span
 
 import tracelog
@@ -168,6 +169,27 @@ def test_a_line_at_warning_says_that_its_trace_was_undecided(make: Callable[...,
     (line,) = service.lines()
     assert line.attributes["tracelog.undecided"] is True
     assert service.spans() == []
+
+
+def test_a_span_that_ends_at_what_is_no_time_is_kept_and_raises_nothing(make: Callable[..., Service]) -> None:
+    service = make()
+    end: Any = "now"
+    span = service.tracer.start_span("order")
+    span.set_status(StatusCode.ERROR)
+    span.end(end)
+    assert (service.lines(), service.spans()) == ([], ["order"])
+    assert service.keep.stats()["undecided"] == 0
+
+
+def test_an_exporter_that_fails_is_logged_where_spans_end_not_raised(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(InMemorySpanExporter):
+        def export(self, spans: Any) -> Any:
+            raise RuntimeError("no")
+
+    provider = TracerProvider()
+    provider.add_span_processor(KeptSpans(Failing()))
+    provider.get_tracer("shop").start_span("order").end()
+    assert caplog.messages == ["a span cannot be kept"]
 
 
 def test_lines_on_no_span_are_stored_from_the_level_on(make: Callable[..., Service]) -> None:
@@ -351,6 +373,34 @@ def test_structlog_records_how_ids_were_come_by(make: Callable[..., Service], mo
         renderer.record("debug", 5, "in a forked child", (), {})
         span.set_status(StatusCode.ERROR)
     assert [line.attributes for line in service.lines()] == [{"tracelog.inherited": True}]
+
+
+def test_an_event_that_waits_keeps_the_exception_that_it_was_logged_with(make: Callable[..., Service]) -> None:
+    service = make()
+    renderer = tracelog.StoreRenderer(service.url, service="shop", keep=service.keep, spool=False)
+    recorded: Any = structlog.wrap_logger(
+        _Printer([]), processors=[renderer], wrapper_class=tracelog.make_recording_bound_logger("WARNING")
+    )
+    handled: Any = structlog.wrap_logger(
+        service.log,
+        processors=[structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+    def fail() -> None:
+        with service.tracer.start_as_current_span("order"):
+            try:
+                raise KeyError("cache miss")
+            except KeyError as error:
+                for log in (recorded, handled):
+                    log.info("looked up", exc_info=True)
+                    log.info("looked up", exc_info=error)
+            raise RuntimeError("what failed the span")
+
+    with pytest.raises(RuntimeError, match="what failed the span"):
+        fail()
+    found = [line.exception and (line.exception.type, line.exception.message) for line in service.lines() if line.body]
+    assert found == [("KeyError", "'cache miss'")] * 4
 
 
 class _Printer:

@@ -98,6 +98,14 @@ def test_a_span_is_written_as_one_document_and_its_events_as_others() -> None:
     ]
 
 
+def test_attributes_named_like_the_parts_of_an_exception_stand_beside_them() -> None:
+    said = {"exception.type": "soft", "items": 3}
+    entry = LogEntry(time=MOMENT, attributes=said, exception=ExceptionInfo("KeyError", "'a'"))
+    read = otel.decode_log(otel.encode_log(entry).body)
+    assert read.attributes == {"attributes.exception.type": "soft", "items": 3}
+    assert read.exception == ExceptionInfo("KeyError", "'a'")
+
+
 def test_a_line_is_written_as_one_document_with_its_exception_among_the_attributes() -> None:
     entry = LogEntry(
         id="spool-1",

@@ -16,6 +16,7 @@ import tracelog
 from tracelog import StoreHandler
 from tracelog.errors import StoreUnavailableError
 from tracelog.model import LogEntry
+from tracelog.resource import detect_resource
 from tracelog.ship import log_text as log_text_module
 from tracelog.store import Store
 
@@ -63,6 +64,18 @@ def test_the_service_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch,
     assert tracelog.flush(30)
     resource = {"host.name": "host-1", "deployment.environment.name": "test bed", "service.name": "orders"}
     assert [(entry.service, entry.resource) for entry in store.logs()] == [("orders", resource)]
+
+
+def test_a_process_without_arguments_has_a_name_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", [])
+    assert detect_resource()["service.name"] == "unknown_service:python"
+
+
+def test_a_bare_record_is_stored() -> None:
+    store = MemoryStore()
+    StoreHandler(store).handle(logging.makeLogRecord({"msg": "bare"}))
+    assert tracelog.flush(30)
+    assert store.messages == ["bare"]
 
 
 def test_what_only_the_clean_way_can_encode_is_stored(store: Store) -> None:

@@ -40,10 +40,15 @@ def message_of(error: BaseException) -> str:
 
 
 def from_exc_info(info: Any) -> ExceptionInfo | None:
-    """Return the exception in an `exc_info`: an exception, its triple, or a true value for the one being handled."""
+    """Return the exception in an `exc_info`: an exception, its triple, True or 1 for the one being handled.
+
+    One that was taken before, as text, is returned as it is.
+    """
+    if isinstance(info, ExceptionInfo):
+        return info
     if isinstance(info, BaseException):
         return describe_exception(info)
-    if info and not isinstance(info, tuple):
+    if isinstance(info, int) and info:
         info = sys.exc_info()
     match info:
         case (type() as kind, error, _) if issubclass(kind, BaseException):
@@ -51,9 +56,18 @@ def from_exc_info(info: Any) -> ExceptionInfo | None:
     return None
 
 
+def take_exc_info(event_dict: MutableMapping[str, Any]) -> ExceptionInfo | None:
+    """Remove `exc_info` from a structlog event dict and return its exception; text, which only tells of one, stays."""
+    info = event_dict.get("exc_info")
+    found = from_exc_info(info)
+    if not isinstance(info, str):
+        event_dict.pop("exc_info", None)
+    return found
+
+
 def take_exception(event_dict: MutableMapping[str, Any]) -> ExceptionInfo | None:
-    """Remove the exception from a structlog event dict and return it: `exc_info`, or `exception` once rendered."""
-    found = from_exc_info(event_dict.pop("exc_info", None))
+    """Do the same, and take `exception`, which is rendered already, where there is no other."""
+    found = take_exc_info(event_dict)
     text = event_dict.get("exception")
     if found is None and isinstance(text, str):
         found = ExceptionInfo(stacktrace=text)

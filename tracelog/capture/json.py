@@ -7,6 +7,7 @@ may be subclassed through its hooks. It formats any record without raising.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from pythonjsonlogger.core import BaseJsonFormatter
@@ -87,9 +88,16 @@ class JsonFormatter(BaseJsonFormatter):
     def _shaped(self, line: dict[str, Any], record: logging.LogRecord) -> str:
         """Return the line as python-json-logger's options and hooks want it."""
         asked = {name: clean(record.__dict__.get(name)) for name in self._asked}
-        fields = {**self.defaults, **asked, **line, **self.static_fields}
-        renamed = {self.rename_fields.get(key, key): value for key, value in fields.items()}
-        return self.serialize_log_record(self.process_log_record(renamed))
+        before, behind = self._renamed({**self.defaults, **asked}), self._renamed(self.static_fields)
+        return self.serialize_log_record(self.process_log_record(before | self._renamed(line) | behind))
+
+    def _renamed(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields under their new names. Those of the schema come first, and no attribute takes their place."""
+        renamed: dict[str, Any] = {}
+        for key, value in fields.items():
+            name = self.rename_fields.get(key, key)
+            renamed[f"attributes.{name}" if name in renamed else name] = value
+        return renamed
 
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
         """Return the fields as text."""

@@ -126,7 +126,8 @@ class _WSGI(CrashLineMiddleware):
             request.end(error)
             raise
         # A server looks at these themselves: at a list for its length, at a file to send it without reading it.
-        if isinstance(body, (list, tuple, environ.get("wsgi.file_wrapper") or list)):
+        wrapper = environ.get("wsgi.file_wrapper")
+        if isinstance(body, (list, tuple, wrapper if isinstance(wrapper, type) else list)):  # it may be a function
             request.end()
             return body
         request.over = True

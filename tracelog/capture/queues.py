@@ -12,10 +12,10 @@ import copy
 import logging
 import logging.handlers
 
-from tracelog.capture.exceptions import from_exc_info
-from tracelog.capture.record import EXCEPTION, read_said
-from tracelog.capture.stdlib import stamp_of
-from tracelog.capture.values import clean
+from tracelog.capture.exceptions import from_exc_info, take_exc_info
+from tracelog.capture.record import EXCEPTION, RESERVED, dict_of, read_said
+from tracelog.capture.stdlib import Placeholder, stamp_of
+from tracelog.capture.values import clean, safe_text
 
 
 class QueueHandler(logging.handlers.QueueHandler):
@@ -30,16 +30,23 @@ def prepared(record: logging.LogRecord) -> logging.LogRecord:
     """Return a copy, stamped, that says later and elsewhere what the record says here and now."""
     stamp = stamp_of(record)
     copied = copy.copy(record)
-    if not isinstance(record.msg, dict):
-        body, attributes, _ = read_said(record, stamp)
-        copied.msg, copied.args = body, None
-        copied.message = body
-        copied.__dict__.update(attributes)
-    else:
-        copied.msg, copied.args = clean(record.msg), None
-    copied.exc_info = None
+    held = copied.__dict__
+    for key in [*held]:
+        if key not in RESERVED:
+            value = held.pop(key)
+            held[safe_text(key)] = value if type(value) is Placeholder else clean(value)
     exception = from_exc_info(record.exc_info)
+    if isinstance(record.msg, dict):
+        said = dict_of(record.msg)
+        taken = take_exc_info(said)
+        exception = exception or taken
+        copied.msg = clean(said)
+    else:
+        body, attributes, _ = read_said(record, stamp)
+        copied.msg = copied.message = body
+        held.update((key, value) for key, value in attributes.items() if key not in RESERVED)
+    copied.args = copied.exc_info = None
     if exception is not None:
-        copied.__dict__[EXCEPTION] = exception
-        copied.exc_text = (exception.stacktrace or "").rstrip("\n")
+        held[EXCEPTION] = exception
+        copied.exc_text = (exception.stacktrace or exception.type or "").rstrip("\n")
     return copied

@@ -17,6 +17,7 @@ from tracelog.capture.exceptions import from_exc_info, message_of, take_exceptio
 from tracelog.capture.stdlib import BAGGAGE, ID_NAMES, STAMP, Placeholder, stamp_of
 from tracelog.capture.values import LARGEST, clean, clean_attributes, safe_text
 from tracelog.model import ExceptionInfo, LogEntry
+from tracelog.schema.lines import PLACE, add_fields
 from tracelog.schema.times import SECOND
 
 EVENT = "_tracelog_event"
@@ -26,10 +27,10 @@ EXCEPTION = "_tracelog_exception"
 
 _STOCK = tuple(logging.LogRecord("", 0, "", 0, "", (), None).__dict__)
 """The attributes that every record has, in the order in which it gets them; what a caller adds comes behind."""
-_RESERVED = frozenset((*_STOCK, "message", "asctime", "taskName", STAMP))
-_attribute_keys: set[Any] = set()
-"""Keys that are known to be a caller's, so that each is judged once."""
-_MOST_KEYS = 4096
+OF_STRUCTLOG = frozenset(("_logger", "_name", "_record", "_from_structlog"))
+"""What structlog hands to its own formatter on a record, or in an event dict."""
+RESERVED = frozenset((*_STOCK, "message", "asctime", "taskName", STAMP, BAGGAGE, EVENT, EXCEPTION, *OF_STRUCTLOG))
+"""The attributes of a record that are not the caller's."""
 _KNOWN = len(_STOCK)
 PLAIN = frozenset((str, int, float, bool, type(None)))
 """Types whose values never change."""
@@ -61,9 +62,8 @@ def read_record(
     event = getattr(record, EVENT, None)
     created = time_of(record)
     if record.pathname:
-        attributes["code.file.path"] = record.pathname
-        attributes["code.line.number"] = record.lineno
-        attributes["code.function.name"] = record.funcName
+        place = zip(PLACE, (record.pathname, record.lineno, record.funcName), strict=True)
+        attributes = add_fields(attributes, dict(place))
     return LogEntry(
         id=record_id,
         time=created,
@@ -99,17 +99,20 @@ def read_said(record: logging.LogRecord, stamp: Stamp | None) -> Said:
     exception: ExceptionInfo | None = None
     body = held["msg"]
     if type(body) is not str and isinstance(body, dict):
-        body, attributes, exception = _dict_message(dict(body), record)
+        body, attributes, exception = _dict_message(dict_of(body), record)
     else:
         try:
             body = record.getMessage()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the arguments, the line must come through
-            body = _raw_message(record, error, attributes)
+            attributes.update(misfit(record.args, error))
+            body = safe_text(record.msg)
     # A subclass may have set attributes of its own before the stock ones; only a stock record has an order to rely on.
     for key in [*held][_KNOWN:] if type(record) is _StockRecord else [*held]:
-        if key in _attribute_keys or (key not in _RESERVED and _is_attribute(key)):
+        if key not in RESERVED:
             value = held[key]
             kind = type(value)
+            if type(key) is not str:
+                key = safe_text(key)  # noqa: PLW2901 - the name of what follows
             if kind is str or (kind is int and _SMALLEST <= value < LARGEST):
                 attributes[key] = value
             elif kind is not Placeholder:
@@ -151,17 +154,30 @@ def severity_number(levelno: int | None) -> int | None:
     return 1 + 4 * base + min(levelno - 10 * base, 3) if levelno > 0 else 1
 
 
-def _raw_message(record: logging.LogRecord, error: Exception, attributes: dict[str, Any]) -> str:
-    """Return the text of a record whose arguments do not fit it; what was wrong becomes attributes."""
-    attributes["logging.arguments"] = safe_text(record.args)
-    attributes["logging.error"] = f"{type(error).__name__}: {message_of(error)}"
-    return safe_text(record.msg)
+def drop_repeated(attributes: dict[str, Any], stamp: Stamp) -> None:
+    """Remove ids that a filter or processor has repeated and the stamp says."""
+    for key, own in zip(ID_NAMES, stamp.texts, strict=True):
+        if attributes.get(key) == own:
+            del attributes[key]
+
+
+def dict_of(message: dict[Any, Any]) -> dict[Any, Any]:
+    """Return what a logged dict holds, whatever methods its class has put in the way."""
+    return dict([*dict.items(message)])
+
+
+def misfit(args: Any, error: Exception) -> dict[str, str]:
+    """Return, as attributes, the arguments that do not fit a message, and what was wrong with them."""
+    return {
+        "logging.arguments": safe_text(args),
+        "logging.error": f"{type(error).__name__}: {message_of(error)}",
+    }
 
 
 def _dict_message(said: dict[str, Any], record: logging.LogRecord) -> Said:
     """Part a logged dict (python-json-logger's way) or event dict (structlog's) into text, attributes, exception."""
     if "_logger" in record.__dict__:  # structlog: what its processors repeat of the record is on the record
-        said = {key: value for key, value in said.items() if not key.startswith("_") and key != "timestamp"}
+        said = {key: value for key, value in said.items() if key not in OF_STRUCTLOG and key != "timestamp"}
         for key, own in (("level", record.levelname.lower()), ("logger", record.name)):
             if said.get(key) == own:
                 del said[key]
@@ -171,38 +187,22 @@ def _dict_message(said: dict[str, Any], record: logging.LogRecord) -> Said:
     return text, clean_attributes(said), exception
 
 
-def _is_attribute(key: Any) -> bool:
-    """Say whether a key that is not reserved is one that the caller added, and remember it."""
-    if isinstance(key, str) and key.startswith("_"):
-        return False
-    if len(_attribute_keys) < _MOST_KEYS:
-        _attribute_keys.add(key)
-    return True
-
-
 def _complete(attributes: dict[str, Any], record: logging.LogRecord, stamp: Stamp | None) -> dict[str, Any]:
     """Return the attributes of a record of which more is known than what its caller added."""
     held = record.__dict__
     if EVENT in held:
         return clean_attributes(held[EVENT].attributes)
     if held["stack_info"]:
-        attributes["code.stacktrace"] = str(record.stack_info)
+        attributes = add_fields(attributes, {"code.stacktrace": str(record.stack_info)})
     if BAGGAGE in held:
         attributes = {**held[BAGGAGE], **attributes}
     if stamp is not None:
         if stamp.mark:
             attributes[stamp.mark] = True
-        _drop_repeated(attributes, stamp)
+        drop_repeated(attributes, stamp)
         if isinstance(attributes.get("extra"), dict):  # loguru's, where its patcher has put them
-            _drop_repeated(attributes["extra"], stamp)
+            drop_repeated(attributes["extra"], stamp)
     return attributes
-
-
-def _drop_repeated(attributes: dict[str, Any], stamp: Stamp) -> None:
-    """Remove ids that a filter or processor has repeated and the stamp says."""
-    for key, own in zip(ID_NAMES, stamp.texts, strict=True):
-        if attributes.get(key) == own:
-            del attributes[key]
 
 
 def _exception_of(record: logging.LogRecord) -> ExceptionInfo | None:

@@ -19,7 +19,7 @@ from tracelog.capture.redact_names import ALL, ASKS, LONGEST, REDACTED, is_numbe
 
 # All that is hidden has something of this, in lower case. A branch begins with its rarest letter: that is its cost.
 _SUSPICIOUS = re.compile(
-    r"p(?:ass(?:[wpc'\"`\]\\_0-9]|\s{0,2}[=:])|wd|at[-_]|ypi-|[=:'\"`\]\\\s_0-9](?<=otp.))"
+    r"p(?:ass(?:[wpc'\"`\]\\_%0-9]|\s{0,2}[=:])|wd|at[-_]|ypi-|[=:'\"`\]\\\s_%0-9](?<=otp.))"
     r"|c(?:re(?:t|dential)|ookie|v[vc]|c[_\-.]?num|ard(?:[_\-.]?n|(?<=[db]it.card)|(?<=[db]itcard)))"
     r"|k(?:en(?<=token)|ey(?:(?<=[isetrhng]key)|(?<=[isetrhng][_\-.]key))|-(?<=sk-)|_(?:live|test)_|ia(?<=akia)|s\.sla)"
     r"|z(?:a(?<=aiza)|ation(?<=authorization))|j(?:wt|(?<=eyj))|x(?:ox[a-z]-|app-|[_\-.](?:amz|goog)[_\-.]s)"
@@ -165,7 +165,7 @@ def _hide_named(text: str, judge: Judge) -> str:
 
 def _find_name(text: str, start: int, end: int) -> str:
     named = _NAME_BACKWARDS.match(text[start:end][::-1])
-    return named[1][::-1] if named else ""
+    return named[1][::-1].removeprefix("5B").removeprefix("5b") if named else ""  # of %5B, an encoded bracket
 
 
 def _find_value(text: str, separator: re.Match[str], name: str) -> _Value:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -19,12 +20,14 @@ from tracelog import ids
 from tracelog.capture.context import Stamp
 from tracelog.capture.exceptions import was_logged
 from tracelog.capture.record import EVENT
+from tracelog.capture.spans import events_of, times_of
 from tracelog.capture.stdlib import STAMP
-from tracelog.capture.values import clean_attributes
+from tracelog.capture.values import safe_text
 from tracelog.model import SpanEvent
 from tracelog.schema.otel import as_exception
 
 LOGGER = "tracelog.span_events"
+_own_logger = logging.getLogger("tracelog")
 
 
 class SpanEventLogger(SpanProcessor):
@@ -51,29 +54,30 @@ class SpanEventLogger(SpanProcessor):
         self._busy.active = True
         try:
             self._log_span(span, context)
+        except Exception:
+            _own_logger.exception("the events of a span cannot be logged")  # ending a span never raises
         finally:
             self._busy.active = False
 
     def _log_span(self, span: ReadableSpan, context: SpanContext) -> None:
         stamp = Stamp(context.trace_id, context.span_id, int(context.trace_flags))
-        for event in span.events:
-            attributes = clean_attributes(event.attributes or {})
-            if event.name == "exception" and was_logged(stamp.texts[1], as_exception(attributes)):
+        for event in events_of(span):
+            is_exception = event.name == "exception"
+            if is_exception and was_logged(stamp.texts[1], as_exception(event.attributes)):
                 continue
-            level = logging.ERROR if event.name == "exception" else logging.INFO
-            mirrored = SpanEvent(event.timestamp, event.name, attributes)
-            self._log(level, event.name, event.timestamp, attributes, stamp=stamp, event=mirrored)
+            level = logging.ERROR if is_exception else logging.INFO
+            self._log(level, event.name, event.time, event.attributes, stamp=stamp, event=event)
         if self._span_end:
             failed = span.status.status_code is StatusCode.ERROR
             level = logging.ERROR if failed else logging.INFO
-            self._log(level, f"{span.name} ended", span.end_time or 0, _end_of(span), stamp=stamp)
+            self._log(level, f"{safe_text(span.name)} ended", times_of(span)[1], _end_of(span), stamp=stamp)
 
     def _log(
         self,
         level: int,
         text: str,
         time: int,
-        attributes: dict[str, Any],
+        attributes: Mapping[str, Any],
         *,
         stamp: Stamp,
         event: SpanEvent | None = None,
@@ -100,10 +104,11 @@ class SpanEventLogger(SpanProcessor):
 
 def _end_of(span: ReadableSpan) -> dict[str, Any]:
     """Return what the line at a span's end says: enough to put the tree together again."""
+    start, end = times_of(span)
     said: dict[str, Any] = {
-        "span.name": span.name,
+        "span.name": safe_text(span.name),
         "span.kind": span.kind.name,
-        "span.duration_ms": ((span.end_time or 0) - (span.start_time or 0)) / 1_000_000,
+        "span.duration_ms": (end - start) / 1_000_000,
         "span.status": span.status.status_code.name,
     }
     if span.status.description:

@@ -1,12 +1,16 @@
-"""An ended span of the OpenTelemetry SDK -> a `Span`."""
+"""An ended span of the OpenTelemetry SDK -> a `Span`.
+
+The SDK takes for times and names whatever it is given: seconds, a datetime, an object. They become ns and text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from tracelog import ids
-from tracelog.capture.values import clean_attributes
+from tracelog.capture.values import clean_attributes, read_time, safe_text
 from tracelog.model import Span, SpanEvent, SpanLink
 
 if TYPE_CHECKING:
@@ -19,16 +23,16 @@ def read_span(span: ReadableSpan) -> Span | None:
     if context is None or not context.is_valid:
         return None
     resource = _plain(span.resource.attributes)
-    start = span.start_time or 0
+    start, end = times_of(span)
     parent, scope = span.parent, span.instrumentation_scope
     return Span(
         trace_id=ids.format_trace_id(context.trace_id),
         span_id=ids.format_span_id(context.span_id),
         parent_span_id=ids.format_span_id(parent.span_id) if parent is not None and parent.is_valid else None,
-        name=span.name,
+        name=safe_text(span.name),
         service=str(resource.get("service.name", "unknown_service")),
         start=start,
-        duration=max((span.end_time or start) - start, 0),
+        duration=max(end - start, 0),
         kind=span.kind.name,
         status=span.status.status_code.name,
         status_message=span.status.description,
@@ -37,7 +41,7 @@ def read_span(span: ReadableSpan) -> Span | None:
         scope=scope.name if scope else None,
         scope_version=scope.version if scope else None,
         trace_state=context.trace_state.to_header() or None,
-        events=tuple(SpanEvent(event.timestamp, event.name, _plain(event.attributes)) for event in span.events),
+        events=tuple(events_of(span)),
         links=tuple(
             SpanLink(
                 ids.format_trace_id(link.context.trace_id),
@@ -47,6 +51,23 @@ def read_span(span: ReadableSpan) -> Span | None:
             for link in span.links
         ),
     )
+
+
+def times_of(span: ReadableSpan) -> tuple[int, int]:
+    """Return when a span started and ended, ns; what is no time is taken for the other, or for zero."""
+    start, end = _time(span.start_time), _time(span.end_time)
+    return start or end or 0, end or start or 0
+
+
+def events_of(span: ReadableSpan) -> Iterator[SpanEvent]:
+    """Yield the events of a span; one at no time happened when the span ended."""
+    for event in span.events:
+        time = _time(event.timestamp)
+        yield SpanEvent(times_of(span)[1] if time is None else time, safe_text(event.name), _plain(event.attributes))
+
+
+def _time(given: Any) -> int | None:
+    return int(given) if isinstance(given, Integral) else read_time(given)  # an integer counts ns, however small
 
 
 def _plain(attributes: Mapping[str, Any] | None) -> dict[str, Any]:

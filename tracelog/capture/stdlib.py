@@ -42,20 +42,20 @@ class _Switch:
 def _stamping(previous: _Factory) -> _Factory:
     """Return a record factory around the one before it. It is switched off, never unlinked: others stand on it."""
 
-    def make_record(  # noqa: PLR0917 - logging's own positions, spelled out: passing *args on costs a tenth of a record
-        name: str | None, level: Any, path: Any, line: Any, msg: Any, args: Any, info: Any,
-        func: Any = None, stack: Any = None, **more: Any,
+    def make_record(  # noqa: PLR0917 - LogRecord's own parameters, spelled out: passing *args on costs a tenth of a record
+        name: str | None, level: Any, pathname: Any, lineno: Any, msg: Any, args: Any, exc_info: Any,
+        func: Any = None, sinfo: Any = None, **kwargs: Any,
     ) -> logging.LogRecord:  # fmt: skip
-        record = previous(name, level, path, line, msg, args, info, func, stack, **more)
+        record = previous(name, level, pathname, lineno, msg, args, exc_info, func, sinfo, **kwargs)
         # logging.makeLogRecord builds its shell with the name None; what it revives was stamped elsewhere.
         if name is not None and _Switch.active:
             record.__dict__[STAMP] = stamp = current_stamp()
             if baggage.allowed:
                 record.__dict__[BAGGAGE] = baggage.current_baggage()
-            if stamp is None and (info or crash_lines.in_use):
-                record.__dict__[STAMP] = stamp = crash_lines.late_stamp(name, info)
-            if info and stamp is not None:
-                _note_exception(stamp, info)
+            if stamp is None and (exc_info or crash_lines.in_use):
+                record.__dict__[STAMP] = stamp = crash_lines.late_stamp(name, exc_info)
+            if exc_info and stamp is not None:
+                _note_exception(stamp, exc_info)
         return record
 
     return make_record

@@ -11,7 +11,7 @@ import enum
 import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from numbers import Integral, Rational, Real
 from pathlib import PurePath
@@ -19,6 +19,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+
+from tracelog.schema import times
 
 DEPTH = 8
 CYCLE = "<cycle>"
@@ -89,6 +91,18 @@ def safe_text(value: Any) -> str:
         return _placeholder(value, error)
 
 
+def read_time(value: Any) -> int | None:
+    """Return a time (ISO 8601, a number since the epoch, a datetime) as ns, None where it is none."""
+    try:
+        if isinstance(value, str):
+            return times.parse_iso(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return times.parse_epoch(value)
+        return round(value.timestamp() * 1e9) if isinstance(value, datetime) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def _placeholder(value: Any, error: Exception) -> str:
     return f"<unprintable {type(value).__name__}: {type(error).__name__}>"
 
@@ -100,7 +114,7 @@ def scrub(value: Any) -> Any:
     if type(value) is int:
         return clean(value)
     if isinstance(value, Mapping):
-        return {scrub(key): scrub(inner) for key, inner in value.items()}
+        return {scrub(safe_text(key)): scrub(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [scrub(inner) for inner in value]
     if isinstance(value, msgspec.Struct):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import StatusCode
 
+from tracelog.capture.spans import times_of
 from tracelog.keep.keeping import Given, resolve_keep
 from tracelog.keep.recorder import Recorder
 
+_logger = logging.getLogger("tracelog")
 _SPAN_SIZE, _ATTRIBUTE_SIZE = 2000, 100
 """About how many bytes a span takes, and each of its attributes."""
 
@@ -36,15 +40,22 @@ class KeptSpans(SpanProcessor):
         context = span.get_span_context()
         if context is None:
             return
+        try:
+            self._end(span, context.trace_id)
+        except Exception:
+            _logger.exception("a span cannot be kept")  # ending a span never raises
+
+    def _end(self, span: ReadableSpan, trace_id: int) -> None:
+        start, end = times_of(span)
         recorder = self._recorder
         if recorder is not None and not recorder.span_ended(
-            context.trace_id,
+            trace_id,
             span,
             self._export,
             _SPAN_SIZE + _ATTRIBUTE_SIZE * len(span.attributes or ()),
             is_local_root=_is_local_root(span),
             failed=span.status.status_code is StatusCode.ERROR,
-            duration=(span.end_time or 0) - (span.start_time or 0),
+            duration=end - start,
         ):
             return
         self._export(span)

@@ -189,6 +189,14 @@ SCHEMAS = {
 }
 
 
+def add_fields(attributes: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes with fields behind them; an attribute of the same name moves to `attributes.<key>`."""
+    if fields.keys().isdisjoint(attributes):
+        return {**attributes, **fields}
+    moved = {f"attributes.{key}" if key in fields else key: value for key, value in attributes.items()}
+    return {**moved, **fields}
+
+
 def line_schema(name: str) -> LineSchema:
     """Return a schema by its name. Raise ConfigurationError for an unknown one."""
     if name not in SCHEMAS:

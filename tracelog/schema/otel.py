@@ -20,6 +20,7 @@ from msgspec import UNSET, Raw, UnsetType, field
 from tracelog import ids
 from tracelog.model import Attributes, ExceptionInfo, LogEntry, Span, SpanLink
 from tracelog.schema import times
+from tracelog.schema.lines import add_fields
 
 LOGS = "logs"
 TRACES = "traces"
@@ -337,7 +338,7 @@ def _with_exception(entry: LogEntry) -> dict[str, Any]:
         EXCEPTION_MESSAGE: exception.message,
         EXCEPTION_STACKTRACE: exception.stacktrace,
     }
-    return {**attributes, **{key: text for key, text in named.items() if text is not None}}
+    return add_fields(attributes, {key: text for key, text in named.items() if text is not None})
 
 
 def decode_span(body: bytes | msgspec.Raw) -> Span:

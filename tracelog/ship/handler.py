@@ -74,7 +74,7 @@ class StoreHandler(logging.Handler):
             return
         pipeline = self._sender.pipeline
         try:
-            pipeline.put_body(self._text.document(record), record.levelno >= logging.WARNING)
+            pipeline.put_body(self._text.document(record), (record.levelno or 0) >= logging.WARNING)
         except Exception:  # noqa: BLE001 - as above; and of what is let go of at once, each stands for itself
             pipeline.unencodable += 1
 

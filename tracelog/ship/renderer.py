@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from tracelog.capture.context import Stamp, current_stamp
+from tracelog.capture.exceptions import take_exc_info
 from tracelog.capture.line_text import encode_line
 from tracelog.capture.record import PLAIN
 from tracelog.capture.redact import Redactor, make_redactor
-from tracelog.capture.stdlib import ID_NAMES
 from tracelog.capture.structlog import read_event
 from tracelog.capture.values import clean_attributes
 from tracelog.keep.keeping import Given
@@ -31,7 +31,7 @@ _SIZE = 800
 class StoreRenderer:
     """Encode an event once, store it, and return it as a line of JSON in a `schema` (`otel` or `ecs`).
 
-    Ids are those that `add_trace_context` put there, else those that it would put there. `store`, `service`,
+    Ids are those of the active span, else those that `add_trace_context` put there. `store`, `service`,
     `keep` and `options` are as for `StoreHandler`.
     """
 
@@ -68,16 +68,20 @@ class StoreRenderer:
         with suppress(Exception):  # what is not logged may well be lost
             if args:
                 event = event % args
+            exception = take_exc_info(said) if "exc_info" in said else None
             if not PLAIN.issuperset(map(type, said.values())):
                 said = clean_attributes(said)
+            if exception is not None:
+                said["exc_info"] = exception
             recorded = (stamp, time.time_ns(), method_name, event, said)
             if keep.recorder.line(stamp.trace_id, severity, recorded, self._put_recorded, _SIZE, logged=False):
                 self._put_recorded(recorded)
 
     def _put_recorded(self, recorded: tuple[Stamp, int, str, Any, dict[str, Any]]) -> None:
         stamp, moment, method_name, event, said = recorded
-        ids: dict[str, Any] = dict(zip(ID_NAMES, stamp.texts, strict=True))
-        if stamp.mark:
-            ids[stamp.mark] = True
-        held = {**said, "event": event, "level": method_name, "timestamp": moment, **ids}
-        emit(self._sender.pipeline, lambda: read_event(None, method_name, held, self._resource), self._redactor)
+        held = {**said, "event": event, "level": method_name, "timestamp": moment}
+
+        def read() -> LogEntry:
+            return read_event(None, method_name, held, self._resource, stamp=stamp)
+
+        emit(self._sender.pipeline, read, self._redactor)
