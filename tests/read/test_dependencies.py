@@ -68,6 +68,10 @@ SHAPES: dict[str, tuple[list[Span], dict[str, tuple[int, float]]]] = {
         ],
         {"web > bank": (1, 1.0), "web > cart": (1, 1.0), "web > mesh": (1, 1.0)},
     ),
+    "a client below another service's, whose own call nobody answers": (
+        [ROOT, call(1, 0, 1, 9, service="web", **peer("cart:80")), call(2, 1, 2, 8, service="cart", **peer("db"))],
+        {"cart > db": (1, 1.0), "web > cart": (1, 1.0)},
+    ),
     "a message that is taken by two": (
         [
             ROOT,

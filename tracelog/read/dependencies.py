@@ -100,7 +100,7 @@ class CallGraph:
                 continue
             if trace.crosses[position]:
                 self._add_call(trace, trace.parents[position] or 0, position)
-            elif span.peer is not None and position not in trace.calling:
+            if span.peer is not None and position not in trace.calling:
                 self._add_unanswered(trace, position)
             if span.links and span.kind == "CONSUMER":
                 self._add_messages(trace, position, found)
