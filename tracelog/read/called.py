@@ -26,9 +26,8 @@ class CalledTrace:
     those around others.
     """
 
-    def __init__(self, spans: Collection[SpanOutline], found: Known) -> None:
-        around = [*spans, *_context(spans, found)] if found else list(spans)
-        self.spans = sorted(without_copies(around), key=attrgetter("start"))
+    def __init__(self, spans: Collection[SpanOutline]) -> None:
+        self.spans = sorted(without_copies(spans), key=attrgetter("start"))
         self._index = SpanIndex(self.spans)
         self.parents = trace_ancestry(self.spans, self._index).parents
         self.crosses = [False] * len(self.spans)
@@ -70,19 +69,12 @@ class CalledTrace:
         return self._index.owner(link[1], None) if self.spans[0].trace_id == link[0] else None
 
 
-def missing(spans: Collection[SpanOutline], *, parents: bool) -> Iterator[Id]:
-    """Yield which spans are named by those of a trace and are none of them: as sender or, if asked for, as parent."""
+def missing(spans: Collection[SpanOutline]) -> Iterator[Id]:
+    """Yield which spans are named as senders by those of a trace, and are none of them."""
     held = {span.span_id for span in spans}
     for span in spans:
         if span.links and span.kind == "CONSUMER":
             yield from (link for link in span.links if link[0] != span.trace_id or link[1] not in held)
-        if parents and span.parent_span_id and span.parent_span_id not in held:
-            yield (span.trace_id, span.parent_span_id)
-
-
-def _context(spans: Collection[SpanOutline], found: Known) -> Iterator[SpanOutline]:
-    for name in dict.fromkeys(missing(spans, parents=True)):
-        yield from (span for span in found.get(name, ()) if span.trace_id == next(iter(spans)).trace_id)
 
 
 def is_call(caller: SpanOutline, called: SpanOutline) -> bool:

@@ -93,8 +93,8 @@ class CallGraph:
         self._answering: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     def add(self, spans: Collection[SpanOutline], found: Known = _NOTHING) -> None:
-        """Add the spans of a trace; `found` are those that it was `missing`, if they are stored."""
-        trace = CalledTrace(spans, found)
+        """Add a trace, with its spans outside the window; `found` are those that it was `missing`, if they are stored."""
+        trace = CalledTrace(spans)
         for position, span in enumerate(trace.spans):
             if not self._since <= span.start < self._until:
                 continue
