@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
-from trees import MS, call
+from msgspec.structs import replace
+from trees import MS, TRACE, call, span_id
 
-from tracelog.model import Dependency, Span
+from tracelog.model import Dependency, Span, SpanLink
 from tracelog.read.called import Known
 from tracelog.read.dependencies import CallGraph
 from tracelog.schema.outlines import outline
@@ -112,6 +113,43 @@ def test_each_call_is_counted_once(shape: str) -> None:
     spans, expected = SHAPES[shape]
     assert edges(*([spans] if spans else [])) == expected
     assert edges(*([list(reversed(spans))] if spans else [])) == expected
+
+
+def sent(*numbers: int) -> tuple[SpanLink, ...]:
+    return tuple(SpanLink(TRACE, span_id(number)) for number in numbers)
+
+
+def test_messages_that_traces_of_their_own_take_are_calls_of_one_request() -> None:
+    request = [ROOT, *(call(n, 0, n, n + 1, service="web", **PRODUCER) for n in range(1, 5))]
+    taken = [call(9, None, 50, 60, service="mail", links=sent(n), **CONSUMER) for n in range(1, 5)]
+    apart = [replace(span, trace_id=f"{n:032x}") for n, span in enumerate(taken, 1)]
+    found = {(span.trace_id, span.span_id): [outline(span)] for span in request}
+    (row,) = graph(request, *([span] for span in apart), found=found).dependencies()
+    assert (row.caller, row.callee, row.calls, row.calls_per_parent) == ("web", "mail", 4, 4.0)
+
+
+MAIL = {"service": "mail", **CONSUMER}
+TAKEN: dict[str, list[Span]] = {
+    "the same link twice": [call(5, None, 50, 60, links=sent(1, 1, 2), **MAIL)],
+    "received, then processed": [
+        call(5, None, 50, 60, links=sent(1, 2), **MAIL),
+        *(call(5 + n, 5, 51, 59, links=sent(n), **MAIL) for n in (1, 2)),
+    ],
+    "received below what sent it, then processed": [
+        *(call(n + 4, n, 50, 60, **MAIL) for n in (1, 2)),
+        *(call(n + 6, n + 4, 51, 59, links=sent(n), **MAIL) for n in (1, 2)),
+    ],
+    "received together, then more": [
+        call(5, None, 50, 60, links=sent(1), **MAIL),
+        call(6, 5, 51, 59, links=sent(1, 2), **MAIL),
+    ],
+}
+
+
+@pytest.mark.parametrize("way", TAKEN)
+def test_a_message_is_one_call_however_often_it_is_named(way: str) -> None:
+    request = [ROOT, *(call(n, 0, n, n + 1, service="web", **PRODUCER) for n in (1, 2))]
+    assert edges([*request, *TAKEN[way]]) == {"web > mail": (2, 2.0)}
 
 
 def test_a_call_takes_as_long_as_its_client_and_fails_with_either_side() -> None:

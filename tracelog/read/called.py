@@ -59,10 +59,17 @@ class CalledTrace:
         return entries
 
     def entry_id(self, position: int) -> Id:
-        """Return the ids of the entry by which a span was reached; of clients alone, that of the parent they miss."""
-        entry = self.spans[self.entries[position]]
-        missed = entry.parent_span_id if entry.kind in CALLING else None
-        return (entry.trace_id, missed or entry.span_id)
+        """Return the ids of the entry by which a span was reached."""
+        return entered_by(self.spans[self.entries[position]])
+
+    def messages(self, position: int) -> list[Id]:
+        """Return the links of a consumer, each once, but for those of what its own service's consumer above took."""
+        span, parent = self.spans[position], self.parents[position]
+        links = list(dict.fromkeys(span.links))
+        if parent is None or self.crosses[position] or self.spans[parent].kind != "CONSUMER":
+            return links
+        above = self.spans[parent]
+        return [link for link in links if link not in above.links and link != (above.trace_id, above.parent_span_id)]
 
     def position(self, link: Id) -> int | None:
         """Return where the span stands that a link means, if it is in this trace."""
@@ -75,6 +82,12 @@ def missing(spans: Collection[SpanOutline]) -> Iterator[Id]:
     for span in spans:
         if span.links and span.kind == "CONSUMER":
             yield from (link for link in span.links if link[0] != span.trace_id or link[1] not in held)
+
+
+def entered_by(topmost: SpanOutline) -> Id:
+    """Return the ids of an entry, of which no more is known; of a client alone, those of the parent that it misses."""
+    missed = topmost.parent_span_id if topmost.kind in CALLING else None
+    return (topmost.trace_id, missed or topmost.span_id)
 
 
 def is_call(caller: SpanOutline, called: SpanOutline) -> bool:

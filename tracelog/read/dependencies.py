@@ -19,7 +19,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from tracelog.model import Dependency, SpanOutline
-from tracelog.read.called import CalledTrace, Id, Known, is_call, sender_of
+from tracelog.read.called import CalledTrace, Id, Known, entered_by, is_call, sender_of
 from tracelog.read.latency import nearest_rank
 
 _EVER = 2**63
@@ -93,7 +93,7 @@ class CallGraph:
         self._answering: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     def add(self, spans: Collection[SpanOutline], found: Known = _NOTHING) -> None:
-        """Add a trace, with its spans outside the window; `found` are those that it was `missing`, if they are stored."""
+        """Add a trace, whole; `found` are the spans that it is `missing`, if they are stored."""
         trace = CalledTrace(spans)
         for position, span in enumerate(trace.spans):
             if not self._since <= span.start < self._until:
@@ -145,9 +145,9 @@ class CallGraph:
         calls.add(span.duration, entry, failed=span.failed, trace_id=span.trace_id)
 
     def _add_messages(self, trace: CalledTrace, position: int, found: Known) -> None:
-        """Add a call for each link of a consumer, but for one to its parent."""
+        """Add a call for each message of a consumer, but for one of its parent."""
         span, parent = trace.spans[position], trace.parents[position]
-        for link in span.links:
+        for link in trace.messages(position):
             sent = trace.position(link)
             if sent is not None and sent != parent and is_call(trace.spans[sent], span):
                 self._answered(trace.spans[sent], trace.spans[trace.entries[sent]].name, span).add(
@@ -156,7 +156,7 @@ class CallGraph:
             sender = sender_of(found.get(link, ())) if sent is None else None
             if sender is not None and is_call(sender, span):
                 self._answered(sender, sender.name, span).add(
-                    span.duration, link, failed=span.failed, trace_id=span.trace_id
+                    span.duration, entered_by(sender), failed=span.failed, trace_id=span.trace_id
                 )
 
     def _answered(self, caller: SpanOutline, operation: str, called: SpanOutline) -> _Calls:
