@@ -115,6 +115,22 @@ def test_each_call_is_counted_once(shape: str) -> None:
     assert edges(*([list(reversed(spans))] if spans else [])) == expected
 
 
+def test_an_operation_is_called_that_answered_others_of_the_same_name_if_it_is_but_one() -> None:
+    def answered(client: str, server: str) -> list[Span]:
+        made = call(1, 0, 1, 9, service="web", name=client, **peer("cart:80"))
+        return [ROOT, made, call(2, 1, 2, 8, service="cart", name=server, **SERVER)]
+
+    unanswered = [[ROOT, call(1, 0, 1, 9, service="web", name=name, **peer("cart:80"))] for name in ("GET", "POST")]
+    read, changed = answered("GET", "GET /cart"), [answered("POST", f"POST /{part}") for part in ("cart", "item")]
+    rows = graph(read, *changed, *unanswered, operations=True).dependencies()
+    assert [(row.callee, row.callee_operation, row.calls, row.external) for row in rows] == [
+        ("cart", "GET /cart", 2, False),
+        ("cart", "POST", 1, True),
+        ("cart", "POST /cart", 1, False),
+        ("cart", "POST /item", 1, False),
+    ]
+
+
 def sent(*numbers: int) -> tuple[SpanLink, ...]:
     return tuple(SpanLink(TRACE, span_id(number)) for number in numbers)
 

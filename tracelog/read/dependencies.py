@@ -91,6 +91,7 @@ class CallGraph:
         self._edges: dict[_Edge, _Calls] = defaultdict(_Calls)
         self._unanswered: dict[tuple[str, _Edge], _Calls] = defaultdict(_Calls)
         self._answering: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._operations_answering: dict[_Edge, set[str]] = defaultdict(set)
 
     def add(self, spans: Collection[SpanOutline], found: Known = _NOTHING) -> None:
         """Add a trace, whole; `found` are the spans that it is `missing`, if they are stored."""
@@ -110,12 +111,10 @@ class CallGraph:
         edges = self._edges
         for (kind, edge), calls in self._unanswered.items():
             answering = self._answering.get((edge.caller, edge.callee), ())
-            if len(answering) == 1 and kind == "CLIENT":
-                called = edges[edge._replace(callee=next(iter(answering)))]
-                called.extend(calls)
-                called.answered += 1
-            elif not answering or kind == "CLIENT":
-                edges[edge].extend(calls)
+            if kind == "CLIENT" or not answering:
+                meant, known = self._meant(edge, answering)
+                edges[meant].extend(calls)
+                edges[meant].answered += known
         self._unanswered.clear()
         rows = [calls.build(edge) for edge, calls in edges.items() if service in (None, edge.caller, edge.callee)]
         return sorted(
@@ -128,6 +127,15 @@ class CallGraph:
                 row.callee_operation or "",
             ),
         )
+
+    def _meant(self, edge: _Edge, answering: Collection[str]) -> tuple[_Edge, bool]:
+        """Return the edge of calls that nobody answers, by those that were, and whether it is known that it is one."""
+        if len(answering) != 1:
+            return edge, False
+        operations = self._operations_answering.get(edge, ()) if self._operations else (None,)
+        known = len(operations) == 1
+        operation = next(iter(operations)) if known else edge.callee_operation
+        return edge._replace(callee=next(iter(answering)), callee_operation=operation), known
 
     def _add_call(self, trace: CalledTrace, caller: int, called: int) -> None:
         client, span = trace.spans[caller], trace.spans[called]
@@ -163,6 +171,9 @@ class CallGraph:
         """Return the calls of an edge, to which one that was answered is added."""
         if caller.peer is not None:
             self._answering[caller.service, caller.peer].add(called.service)
+            if self._operations:
+                named = self._edge(caller.service, caller.peer, operation, caller.name)
+                self._operations_answering[named].add(called.name)
         calls = self._edges[self._edge(caller.service, called.service, operation, called.name)]
         calls.answered += 1
         return calls
