@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -177,6 +178,17 @@ def test_a_call_takes_as_long_as_its_client_and_fails_with_either_side() -> None
             example=ROOT.trace_id,
         )
     ]  # fmt: skip
+
+
+CIRCLE = [call(n, (n + 1) % 4, 0, 9, service=f"s{n % 3}") for n in range(4)]
+COPIES = [call(1, 0, 1, 9, service="cart", status="ERROR"), call(1, 0, 2, 7, service="cart")]
+
+
+@pytest.mark.parametrize("spans", [CIRCLE, [ROOT, *COPIES]], ids=["a circle", "copies that differ"])
+def test_the_order_in_which_spans_came_changes_nothing(spans: list[Span]) -> None:
+    first, *others = (graph(order).dependencies() for order in permutations(spans))
+    assert first
+    assert all(rows == first for rows in others)
 
 
 def test_very_deep_and_very_wide_traces_are_read_in_proportion_to_their_size() -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from operator import attrgetter
 
 from tracelog.model import SpanOutline
-from tracelog.read.copies import without_copies
+from tracelog.read.copies import in_order
 from tracelog.read.parents import CALLING, SpanIndex, trace_ancestry
 
 _LATER = -1  # of a span below one that starts after it
@@ -27,7 +26,7 @@ class CalledTrace:
     """
 
     def __init__(self, spans: Collection[SpanOutline]) -> None:
-        self.spans = sorted(without_copies(spans), key=attrgetter("start"))
+        self.spans = in_order(spans)
         self._index = SpanIndex(self.spans)
         self.parents = trace_ancestry(self.spans, self._index).parents
         self.crosses = [False] * len(self.spans)
