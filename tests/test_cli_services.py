@@ -103,6 +103,12 @@ def test_deps_fails_on_a_call_that_is_not_declared_and_names_it_with_a_trace(ask
     assert ask("deps", "--expect", str(file), "--service", "payments")[::2] == (3, READ + undeclared)
 
 
+def test_deps_reads_a_file_that_begins_with_a_byte_order_mark(ask: Ask, tmp_path: Path) -> None:
+    file = tmp_path / "deps.txt"
+    file.write_text("gateway -> payments\npayments -> sqlite/*\n", encoding="utf-8-sig")
+    assert ask("deps", "--json", "--expect", str(file))[::2] == (0, READ)
+
+
 def test_deps_refuses_a_file_that_declares_nothing(ask: Ask, tmp_path: Path) -> None:
     file = tmp_path / "deps.txt"
     assert ask("deps", "--expect", str(file)) == (2, "", f"tracelog: {file}: No such file or directory\n")

@@ -188,6 +188,9 @@ class MemoryStore(Store):
     def _outlines(self, *_: Any) -> Iterator[Sequence[SpanOutline]]:
         self._never_asked()
 
+    def _outlines_around(self, *_: Any) -> Iterator[SpanOutline]:
+        self._never_asked()
+
     def _outlines_of(self, *_: Any) -> Iterator[SpanOutline]:
         self._never_asked()
 

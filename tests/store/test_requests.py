@@ -22,6 +22,7 @@ from tracelog.model import LogEntry, Span, SpanEvent, SpanLink
 from tracelog.schema import otel
 from tracelog.store.elastic.templates import templates
 from tracelog.store.elasticsearch import ElasticsearchStore
+from tracelog.store.query import span_query
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -116,6 +117,9 @@ QUESTIONS: dict[str, Callable[[ElasticsearchStore], object]] = {
     "operations by time": lambda store: store.operations(operation="GET /", kind="server", by="5m"),
     "dependencies": lambda store: store.dependencies(),
     "dependencies of a window": lambda store: store.dependencies(since=START, until=START + MS),
+    "what traces have outside the window": lambda store: list(
+        store._outlines_around(frozenset({TRACE, "b" * 32}), span_query(since=START, until=START + MS))
+    ),
 }  # fmt: skip
 
 

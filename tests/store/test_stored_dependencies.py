@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -53,9 +54,9 @@ def test_calls_are_found_by_their_pairs_of_spans_by_links_and_by_what_attributes
     assert store.dependencies(service="gateway") == [CALLED]
     assert store.dependencies(operations=True) == [
         edge(
-            "gateway", "orders", (30, 30), caller_operation="POST /checkout", callee_operation="POST", error_count=1
+            "gateway", "orders", (30, 100), calls=2, calls_per_parent=2.0, error_count=1,
+            caller_operation="POST /checkout", callee_operation="POST /orders",
         ),
-        edge("gateway", "orders", (100, 100), caller_operation="POST /checkout", callee_operation="POST /orders"),
         edge(
             "orders", "postgresql/orders", (6, 6), caller_operation="POST /orders", callee_operation="INSERT",
             external=True,
@@ -77,6 +78,43 @@ def test_a_call_is_in_the_window_that_its_called_span_starts_in(store: Store) ->
     assert store.dependencies(since=START + 50 * MS, until=START + 51 * MS) == [edge("gateway", "orders", (100, 100))]
     assert store.dependencies(since=START + 90 * MS) == [SENT]
     assert store.dependencies(until=START) == []
+
+
+EDGE = 50 * MS
+BESIDE = [-20 * MS, -MS, 0, MS, 20 * MS]
+"""Where a span starts, as seen from the edge between two windows."""
+
+
+def test_a_call_is_in_one_of_two_windows_whatever_clocks_say(store: Store) -> None:
+    spans, edges = [], []
+    for n, (client, server) in enumerate(product(BESIDE, BESIDE), 10):
+        caller: dict[str, Any] = {"trace": n, "service": f"gateway {n}"}
+        named = {"server.address": f"host {n}"}
+        spans += [
+            make_span(1, ms=200, kind="SERVER", **caller),
+            make_span(2, parent=1, at=EDGE + client, kind="CLIENT", attributes=named, **caller),
+            make_span(3, parent=2, at=EDGE + server, kind="SERVER", trace=n, service=f"orders {n}"),
+        ]
+        edges.append((server >= 0, edge(f"gateway {n}", f"orders {n}", (10, 10), example=trace_id(n))))
+    keep(store, *spans)
+    before, after = ([row for late, row in edges if late == side] for side in (False, True))
+    now = START + EDGE
+    assert [store.dependencies(until=now), store.dependencies(since=now)] == [before, after]
+    assert [store.dependencies(since=START, until=now), store.dependencies(since=now, until=2 * now)] == [before, after]
+
+
+def test_a_request_is_known_as_one_though_it_began_before_the_window(store: Store) -> None:
+    keep(
+        store,
+        make_span(1, ms=200, kind="SERVER", name="POST /checkout", service="gateway"),
+        *(make_span(n, parent=1, at=n * MS, ms=90, name=f"part {n}", service="gateway") for n in (2, 3)),
+        *(
+            make_span(n + 2, parent=n, at=EDGE, kind="CLIENT", name="SELECT", service="gateway", attributes=DATABASE)
+            for n in (2, 3)
+        ),
+    )
+    (row,) = store.dependencies(since=START + EDGE, operations=True)
+    assert (row.calls, row.calls_per_parent, row.caller_operation) == (2, 2.0, "POST /checkout")
 
 
 @pytest.mark.parametrize("held", [1, 2, 8, 9, 100])

@@ -90,7 +90,7 @@ def deps(
 
 def _declared(path: str) -> list[Declared]:
     try:
-        return read_declared(Path(path).read_text(encoding="utf-8").splitlines(), path)
+        return read_declared(Path(path).read_text(encoding="utf-8-sig").splitlines(), path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from operator import attrgetter
 
 from tracelog.model import SpanOutline
-from tracelog.read.copies import without_copies
+from tracelog.read.copies import in_order
 from tracelog.read.parents import CALLING, SpanIndex, trace_ancestry
 
 _LATER = -1  # of a span below one that starts after it
@@ -26,9 +25,8 @@ class CalledTrace:
     those around others.
     """
 
-    def __init__(self, spans: Collection[SpanOutline], found: Known) -> None:
-        around = [*spans, *_context(spans, found)] if found else list(spans)
-        self.spans = sorted(without_copies(around), key=attrgetter("start"))
+    def __init__(self, spans: Collection[SpanOutline]) -> None:
+        self.spans = in_order(spans)
         self._index = SpanIndex(self.spans)
         self.parents = trace_ancestry(self.spans, self._index).parents
         self.crosses = [False] * len(self.spans)
@@ -60,29 +58,35 @@ class CalledTrace:
         return entries
 
     def entry_id(self, position: int) -> Id:
-        """Return the ids of the entry by which a span was reached; of clients alone, that of the parent they miss."""
-        entry = self.spans[self.entries[position]]
-        missed = entry.parent_span_id if entry.kind in CALLING else None
-        return (entry.trace_id, missed or entry.span_id)
+        """Return the ids of the entry by which a span was reached."""
+        return entered_by(self.spans[self.entries[position]])
+
+    def messages(self, position: int) -> list[Id]:
+        """Return the links of a consumer, each once, but for those of what its own service's consumer above took."""
+        span, parent = self.spans[position], self.parents[position]
+        links = list(dict.fromkeys(span.links))
+        if parent is None or self.crosses[position] or self.spans[parent].kind != "CONSUMER":
+            return links
+        above = self.spans[parent]
+        return [link for link in links if link not in above.links and link != (above.trace_id, above.parent_span_id)]
 
     def position(self, link: Id) -> int | None:
         """Return where the span stands that a link means, if it is in this trace."""
         return self._index.owner(link[1], None) if self.spans[0].trace_id == link[0] else None
 
 
-def missing(spans: Collection[SpanOutline], *, parents: bool) -> Iterator[Id]:
-    """Yield which spans are named by those of a trace and are none of them: as sender or, if asked for, as parent."""
+def missing(spans: Collection[SpanOutline]) -> Iterator[Id]:
+    """Yield which spans are named as senders by those of a trace, and are none of them."""
     held = {span.span_id for span in spans}
     for span in spans:
         if span.links and span.kind == "CONSUMER":
             yield from (link for link in span.links if link[0] != span.trace_id or link[1] not in held)
-        if parents and span.parent_span_id and span.parent_span_id not in held:
-            yield (span.trace_id, span.parent_span_id)
 
 
-def _context(spans: Collection[SpanOutline], found: Known) -> Iterator[SpanOutline]:
-    for name in dict.fromkeys(missing(spans, parents=True)):
-        yield from (span for span in found.get(name, ()) if span.trace_id == next(iter(spans)).trace_id)
+def entered_by(topmost: SpanOutline) -> Id:
+    """Return the ids of an entry, of which no more is known; of a client alone, those of the parent that it misses."""
+    missed = topmost.parent_span_id if topmost.kind in CALLING else None
+    return (topmost.trace_id, missed or topmost.span_id)
 
 
 def is_call(caller: SpanOutline, called: SpanOutline) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from tracelog.model import Dependency, SpanOutline
-from tracelog.read.called import CalledTrace, Id, Known, is_call, sender_of
+from tracelog.read.called import CalledTrace, Id, Known, entered_by, is_call, sender_of
 from tracelog.read.latency import nearest_rank
 
 _EVER = 2**63
@@ -91,16 +91,17 @@ class CallGraph:
         self._edges: dict[_Edge, _Calls] = defaultdict(_Calls)
         self._unanswered: dict[tuple[str, _Edge], _Calls] = defaultdict(_Calls)
         self._answering: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._operations_answering: dict[_Edge, set[str]] = defaultdict(set)
 
     def add(self, spans: Collection[SpanOutline], found: Known = _NOTHING) -> None:
-        """Add the spans of a trace; `found` are those that it was `missing`, if they are stored."""
-        trace = CalledTrace(spans, found)
+        """Add a trace, whole; `found` are the spans that it is `missing`, if they are stored."""
+        trace = CalledTrace(spans)
         for position, span in enumerate(trace.spans):
             if not self._since <= span.start < self._until:
                 continue
             if trace.crosses[position]:
                 self._add_call(trace, trace.parents[position] or 0, position)
-            elif span.peer is not None and position not in trace.calling:
+            if span.peer is not None and position not in trace.calling:
                 self._add_unanswered(trace, position)
             if span.links and span.kind == "CONSUMER":
                 self._add_messages(trace, position, found)
@@ -110,12 +111,10 @@ class CallGraph:
         edges = self._edges
         for (kind, edge), calls in self._unanswered.items():
             answering = self._answering.get((edge.caller, edge.callee), ())
-            if len(answering) == 1 and kind == "CLIENT":
-                called = edges[edge._replace(callee=next(iter(answering)))]
-                called.extend(calls)
-                called.answered += 1
-            elif not answering or kind == "CLIENT":
-                edges[edge].extend(calls)
+            if kind == "CLIENT" or not answering:
+                meant, known = self._meant(edge, answering)
+                edges[meant].extend(calls)
+                edges[meant].answered += known
         self._unanswered.clear()
         rows = [calls.build(edge) for edge, calls in edges.items() if service in (None, edge.caller, edge.callee)]
         return sorted(
@@ -128,6 +127,15 @@ class CallGraph:
                 row.callee_operation or "",
             ),
         )
+
+    def _meant(self, edge: _Edge, answering: Collection[str]) -> tuple[_Edge, bool]:
+        """Return the edge of calls that nobody answers, by those that were, and whether it is known that it is one."""
+        if len(answering) != 1:
+            return edge, False
+        operations = self._operations_answering.get(edge, ()) if self._operations else (None,)
+        known = len(operations) == 1
+        operation = next(iter(operations)) if known else edge.callee_operation
+        return edge._replace(callee=next(iter(answering)), callee_operation=operation), known
 
     def _add_call(self, trace: CalledTrace, caller: int, called: int) -> None:
         client, span = trace.spans[caller], trace.spans[called]
@@ -145,9 +153,9 @@ class CallGraph:
         calls.add(span.duration, entry, failed=span.failed, trace_id=span.trace_id)
 
     def _add_messages(self, trace: CalledTrace, position: int, found: Known) -> None:
-        """Add a call for each link of a consumer, but for one to its parent."""
+        """Add a call for each message of a consumer, but for one of its parent."""
         span, parent = trace.spans[position], trace.parents[position]
-        for link in span.links:
+        for link in trace.messages(position):
             sent = trace.position(link)
             if sent is not None and sent != parent and is_call(trace.spans[sent], span):
                 self._answered(trace.spans[sent], trace.spans[trace.entries[sent]].name, span).add(
@@ -156,13 +164,16 @@ class CallGraph:
             sender = sender_of(found.get(link, ())) if sent is None else None
             if sender is not None and is_call(sender, span):
                 self._answered(sender, sender.name, span).add(
-                    span.duration, link, failed=span.failed, trace_id=span.trace_id
+                    span.duration, entered_by(sender), failed=span.failed, trace_id=span.trace_id
                 )
 
     def _answered(self, caller: SpanOutline, operation: str, called: SpanOutline) -> _Calls:
         """Return the calls of an edge, to which one that was answered is added."""
         if caller.peer is not None:
             self._answering[caller.service, caller.peer].add(called.service)
+            if self._operations:
+                named = self._edge(caller.service, caller.peer, operation, caller.name)
+                self._operations_answering[named].add(called.name)
         calls = self._edges[self._edge(caller.service, called.service, operation, called.name)]
         calls.answered += 1
         return calls

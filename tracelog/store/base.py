@@ -134,6 +134,10 @@ class Store(abc.ABC):
         """Yield the spans of a window trace by trace; a few around it may be among them."""
 
     @abc.abstractmethod
+    def _outlines_around(self, trace_ids: frozenset[str], query: SpanQuery) -> Iterator[SpanOutline]:
+        """Yield the other spans of some traces, in any order: those that `_outlines` leaves out of a window."""
+
+    @abc.abstractmethod
     def _outlines_of(self, names: Collection[tuple[str, str]]) -> Iterator[SpanOutline]:
         """Yield those of some spans that are stored, by trace id and span id."""
 
@@ -351,12 +355,14 @@ class Store(abc.ABC):
         """Return who calls whom, how often, how long and how well, those with most calls first.
 
         `service`: only as caller or callee. `operations`: from operation to operation. A call is in the window if the
-        called span starts in it; all of its spans are read.
+        called span starts in it; every trace with a span in it is read whole.
         """
         from tracelog.store.dependencies import call_graph
 
         query = span_query(since=since, until=until)
-        graph = call_graph(self._outlines(query), self._outlines_of, query, self._notes, operations=operations)
+        graph = call_graph(
+            self._outlines(query), self._outlines_of, self._outlines_around, query, self._notes, operations=operations
+        )
         return graph.dependencies(service)
 
     def _longest_root_first(self, matches: list[Match]) -> list[Match]:

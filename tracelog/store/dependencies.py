@@ -1,7 +1,7 @@
 """The spans of a store, trace by trace -> who calls whom.
 
-What a trace misses (the sender of a message, in a trace of its own; a caller that started before the window) is looked
-up for many traces at once, so that no more than these are held.
+What a trace misses (the sender of a message, in a trace of its own; what of it is outside the window, for that may be
+who called, or who answered) is looked up for many traces at once, so that no more than these are held.
 """
 
 from __future__ import annotations
@@ -20,15 +20,19 @@ _TRACES_AT_ONCE = 500
 
 Traces = Iterable[Sequence[SpanOutline]]
 LookUp = Callable[[Collection[Id]], Iterable[SpanOutline]]
+Around = Callable[[frozenset[str], SpanQuery], Iterable[SpanOutline]]
 
 
-def call_graph(traces: Traces, look_up: LookUp, query: SpanQuery, notes: Notes, *, operations: bool) -> CallGraph:
+def call_graph(
+    traces: Traces, look_up: LookUp, around: Around, query: SpanQuery, notes: Notes, *, operations: bool
+) -> CallGraph:
     """Read all traces into a graph, and note how many spans that were."""
     graph = CallGraph(since=query.since, until=query.until, operations=operations)
+    bounded = query.since is not None or query.until is not None
     read = 0
     for chunk in _chunks(traces):
-        found = _found(chunk, look_up, parents=query.since is not None)
-        for spans in chunk:
+        found = _found(chunk, look_up)
+        for spans in _whole(chunk, around, query) if bounded else chunk:
             graph.add(spans, found)
             read += len(spans)
     notes.add(f"{read:,} spans were read")
@@ -41,9 +45,17 @@ def _chunks(traces: Traces) -> Iterator[list[Sequence[SpanOutline]]]:
         yield chunk
 
 
-def _found(traces: Traces, look_up: LookUp, *, parents: bool) -> Known:
+def _whole(traces: Collection[Sequence[SpanOutline]], around: Around, query: SpanQuery) -> Traces:
+    """Yield traces with their spans outside the window too."""
+    rest: dict[str, list[SpanOutline]] = defaultdict(list)
+    for span in around(frozenset(spans[0].trace_id for spans in traces), query):
+        rest[span.trace_id].append(span)
+    return ([*spans, *rest[spans[0].trace_id]] for spans in traces)
+
+
+def _found(traces: Traces, look_up: LookUp) -> Known:
     """Return what spans name that are not in their trace, as far as it is stored."""
-    names = {name for spans in traces for name in missing(spans, parents=parents)}
+    names = {name for spans in traces for name in missing(spans)}
     found: dict[Id, list[SpanOutline]] = defaultdict(list)
     for span in look_up(names) if names else ():
         found[span.trace_id, span.span_id].append(span)

@@ -145,6 +145,9 @@ class ElasticsearchStore(Store):
     def _outlines(self, query: SpanQuery) -> Iterator[Sequence[SpanOutline]]:
         return outlines.outlines(self._reader, query)
 
+    def _outlines_around(self, trace_ids: frozenset[str], query: SpanQuery) -> Iterator[SpanOutline]:
+        return outlines.outlines_around(self._reader, trace_ids, query)
+
     def _outlines_of(self, names: Collection[tuple[str, str]]) -> Iterator[SpanOutline]:
         return outlines.outlines_of(self._reader, names)
 

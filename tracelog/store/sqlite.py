@@ -145,6 +145,9 @@ class SQLiteStore(Store):
         for _, trace in groupby(spans, attrgetter("trace_id")):
             yield list(trace)
 
+    def _outlines_around(self, trace_ids: frozenset[str], query: SpanQuery) -> Iterator[SpanOutline]:
+        return self._decoded(read_outline, self._select(*sqlite_queries.outlines_around(trace_ids, query)))
+
     def _outlines_of(self, names: Collection[tuple[str, str]]) -> Iterator[SpanOutline]:
         for name in names:
             yield from self._decoded(read_outline, self._select(f"{SPANS} WHERE {OF_TRACE} AND span_id = ?", name))

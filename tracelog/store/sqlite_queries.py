@@ -100,6 +100,12 @@ def outlines(query: SpanQuery) -> Statement:
     return Statement(f"SELECT document FROM ({numbers.text}) CROSS JOIN documents USING (number)", numbers.values)
 
 
+def outlines_around(trace_ids: frozenset[str], query: SpanQuery) -> Statement:
+    """Pick the documents of the spans of some traces that a window leaves out; no comparison with NULL is true."""
+    outside = "(start < ? OR start >= ?)"
+    return Statement(f"{SPANS} WHERE {_OF_TRACES} AND {outside}", (_json_list(trace_ids), query.since, query.until))
+
+
 def runs_of(query: SpanQuery) -> Statement:
     """Pick the runs that have spans of the window that is asked about."""
     where = Where()
@@ -124,7 +130,7 @@ def _wanted(query: SpanQuery) -> Where:
     if query.failed:
         where.add(_FAILED)
     if query.trace_ids is not None:
-        where.add(_OF_TRACES, msgspec.json.encode(sorted(query.trace_ids)).decode())
+        where.add(_OF_TRACES, _json_list(query.trace_ids))
     _add_attributes(where, query.attributes)
     return where
 
@@ -168,6 +174,10 @@ def _holds(parts: Iterable[str]) -> tuple[str, str]:
     """
     pattern = "%".join(_roughly(part) for part in parts)
     return "document LIKE ? ESCAPE '\\'", f"%{pattern}%"
+
+
+def _json_list(values: Iterable[str]) -> str:
+    return msgspec.json.encode(sorted(values)).decode()
 
 
 def _json_text(value: str) -> str:

@@ -24,6 +24,15 @@ def outlines(reader: Reader, query: SpanQuery) -> Iterator[Sequence[SpanOutline]
     return by_trace(span for question, hits in found for span in reader.outlines(question.source, hits))
 
 
+def outlines_around(reader: Reader, trace_ids: frozenset[str], query: SpanQuery) -> Iterator[SpanOutline]:
+    """Yield the spans of some traces that `outlines` leaves out of a window."""
+    found = reader.all_hits(
+        lambda: [Question(source, queries.outline_around(source, trace_ids, query)) for source in reader.span_sources]
+    )
+    for question, hits in found:
+        yield from reader.outlines(question.source, hits)
+
+
 def outlines_of(reader: Reader, names: Collection[tuple[str, str]]) -> Iterator[SpanOutline]:
     """Yield those of some spans that are stored, by trace id and span id."""
     ordered = sorted(names)

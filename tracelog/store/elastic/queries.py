@@ -116,6 +116,12 @@ def outline_spans(source: SpanSource, query: SpanQuery) -> Body:
     return _outlines(span_filters(source, query))
 
 
+def outline_around(source: SpanSource, trace_ids: Collection[str], query: SpanQuery) -> Body:
+    """Build the same search for the spans of some traces that it leaves out."""
+    left_out = none_of([all_of(filters.within(source.fields, source.documents.times, query.since, query.until))])
+    return _outlines([*filters.only(source.fields, source.documents), is_traced(source, trace_ids), left_out])
+
+
 def outline_named(source: SpanSource, names: Collection[tuple[str, str]]) -> Body:
     """Build the same search for spans with one of some trace ids and one of some span ids."""
     traces, spans = ({name[part] for name in names} for part in (0, 1))
