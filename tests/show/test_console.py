@@ -171,6 +171,16 @@ def test_the_name_of_a_span_can_be_read_at_any_depth() -> None:
     assert [n for n in range(2, 61) if not any(f" call {n} 注" in row for row in rows)] == []
 
 
+def test_spans_too_deep_for_their_guides_are_told_apart_with_their_lines_by_a_depth() -> None:
+    spans = [make_span(n, n - 1 or None, (n, 500 - 2 * n), f"call {n}", "shop") for n in range(1, 31)]
+    trace = build_trace(TRACE, spans, [make_line(n, 480 - n, f"line {n}", "shop") for n in range(1, 31)])
+    for width, levels in ((80, 11), (300, 23)):
+        shown = printed(trace, width)
+        expected = [None if depth < levels else f"…{depth} " for depth in range(30)]
+        for mark in (r"(…\d+ )?call {}\b", r"(…\d+ )?\+\d+ ms +INFO +line {}\b"):
+            assert [(re.findall(mark.format(n), shown) or ["absent"])[-1] or None for n in range(1, 31)] == expected
+
+
 def test_markup_in_what_users_write_is_printed_as_it_is() -> None:
     span = make_span(1, None, (0, 9), "[bold]top[/bold]", "[blink]shop[/]")
     line = make_line(1, 1, "[red]paid[/red] :smile: [link=http://x]", "[b]shop", 13, attributes={"[i]": "[/]"})
