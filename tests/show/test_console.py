@@ -202,6 +202,16 @@ def test_lines_are_printed_one_each_whatever_they_hold() -> None:
     assert len(out.getvalue().splitlines()) == 8
 
 
+def test_a_line_whose_time_is_not_known_is_listed_without_one() -> None:
+    out = io.StringIO()
+    lines = [make_line(1, 1, said, "shop") for said in ("when was this?", "now")]
+    lines[0] = msgspec.structs.replace(lines[0], time=-6_795_364_578_871_345_152)
+    console.print_logs(console.make_console(out, width=80, color=False), lines)
+    unknown, known = out.getvalue().splitlines()
+    assert unknown.startswith("no time   ")
+    assert unknown.index("INFO") == known.index("INFO")
+
+
 SUMMARIES = [
     TraceSummary(
         trace_id=TRACE, service=service, name=name, measure="root", start=checkout().start, duration=540 * MS,

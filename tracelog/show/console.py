@@ -21,6 +21,8 @@ from tracelog.show.palette import level_column, raised, service_style
 from tracelog.show.styled import Line, writer
 from tracelog.show.timeline import Keep, timeline_rows, unfolded
 
+_TIME_WIDTH = len("2026-04-19T14:23:01.200000Z")
+
 
 def make_console(file: IO[str] | None = None, *, width: int | None = None, color: bool | None = None) -> Console:
     """Return a console for stdout; `color` None means on a terminal and without NO_COLOR.
@@ -63,7 +65,8 @@ def print_logs(console: Console, entries: Iterable[LogEntry]) -> int:
     printed = 0
     for entry in entries:
         printed += 1
-        line = Line(f"{format_iso(entry.time, digits=6)} ", "dim")
+        at = format_iso(entry.time, digits=6) if entry.has_time else "no time"
+        line = Line(f"{at:<{_TIME_WIDTH}} ", "dim")
         line.add(*level_column(entry.level))
         line.add(f"{text.escape(entry.service)} ", service_style(entry.service))
         line.add(text.escape(entry.message))
