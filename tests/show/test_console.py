@@ -257,6 +257,36 @@ def test_tables_look_like_their_snapshots_and_fit(width: int) -> None:
     assert [line for line in out.getvalue().splitlines() if cell_len(line) > width] == []
 
 
+def test_where_there_is_no_terminal_nothing_is_cropped_or_folded_and_bars_keep_their_width() -> None:
+    said = "word " * 100 + "end"
+    name = "n" * 150
+    spans = [make_span(1, None, (0, 9), "top", "shop"), make_span(2, 1, (1, 3), name, "shop")]
+    lines = [make_line(1, at, said, "shop", severity) for at, severity in ((5, 9), (6, 17))]
+    out = io.StringIO()
+    console.print_trace(console.make_console(out), build_trace(TRACE, spans, lines))
+    top, called, *told = out.getvalue().splitlines()[-4:]
+    assert [row.split(" ", 1)[0] for row in (top, called)] == ["top", "┗"]
+    assert f"┗ {name} " in called
+    assert [len(row.split()[-1]) for row in (top, called)] == [40, 40]
+    assert told == [f"  +5.00 ms INFO  {said}", f"  +6.00 ms ERROR {said}"]
+
+
+def test_where_there_is_no_terminal_tables_have_whole_names_with_their_ids_beside() -> None:
+    out = io.StringIO()
+    tables.print_operations(console.make_console(out), BUCKETS)
+    tables.print_dependencies(console.make_console(out), DEPENDENCIES)
+    rows = out.getvalue().splitlines()
+    assert [row for row in rows if row == f"GET /{'x' * 200}  api-gateway"] != []
+    assert [row for row in rows if f"[red]{'注文' * 60} POST /orders " in row and row.endswith(f"  {TRACE}")] != []
+
+
+def test_columns_says_how_wide_it_is_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    out = io.StringIO()
+    console.print_trace(console.make_console(out), checkout())
+    assert out.getvalue() == printed(checkout(), 120)
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

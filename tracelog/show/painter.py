@@ -28,7 +28,7 @@ from tracelog.show.rows import (
     SpanRow,
     SpansRow,
 )
-from tracelog.show.styled import Line, folded
+from tracelog.show.styled import Line, folded, laid_out
 from tracelog.show.timeline import GUIDES_SHOWN
 
 _WRAPPED = 6
@@ -56,8 +56,11 @@ class Painter:
     def __init__(self, width: int, trace: Trace, top: Node | None) -> None:
         self.trace = trace
         self.width = max(width, _NARROWEST)
-        self.bar_width = min(max(self.width // 4, _NARROWEST_BAR), _WIDEST_BAR)
-        self.levels = min(max((self._label_width - _NAME_WIDTH) // len(PIPE), 1), GUIDES_SHOWN - 1)
+        columns = laid_out(self.width)
+        self._spare = self.width - columns
+        self.bar_width = min(max(columns // 4, _NARROWEST_BAR), _WIDEST_BAR)
+        self._label_width = columns - self.bar_width - 2 * (_DURATION_WIDTH + 1)
+        self.levels = min(max((self._label_width + self._spare - _NAME_WIDTH) // len(PIPE), 1), GUIDES_SHOWN - 1)
         self.start = top.span.start if top else trace.start
         self.total = max(top.span.duration if top else trace.duration, 1)
         self.axis = Axis(self.start, self.total, self.bar_width)
@@ -104,10 +107,6 @@ class Painter:
             yield from self._folded(prefix, said, Line("  "), _FINDING_ROWS)
         if len(findings) > _FINDINGS_SHOWN:
             yield Line(f"  and {len(findings) - _FINDINGS_SHOWN} more: see --json", "dim")
-
-    @property
-    def _label_width(self) -> int:
-        return self.width - self.bar_width - 2 * (_DURATION_WIDTH + 1)
 
     def paint(self, row: Row) -> Iterator[Line]:
         """Yield the lines of a row."""
@@ -160,7 +159,7 @@ class Painter:
         return None if node.parent is None else self.trace.nodes[node.parent].span.service
 
     def _timed(self, label: Line, duration: int, self_time: int) -> Line:
-        line = label.fitted(self._label_width)
+        line = label.fitted(self._label_width, self._spare)
         line.add(f"{text.duration(duration):>{_DURATION_WIDTH}} ")
         return line.add(f"{text.duration(self_time):>{_DURATION_WIDTH}} ", "dim")
 
@@ -172,7 +171,7 @@ class Painter:
         label.add(f"{ghost.span_id} {ghost.state}", "dim italic")
         if ghost.service:
             label.add(f"  {text.escape(ghost.service)}", style)
-        line = label.fitted(self._label_width)
+        line = label.fitted(self._label_width, self._spare)
         line.add(" " * 2 * (_DURATION_WIDTH + 1))
         begin, behind = self.axis.cells(ghost.start, ghost.end)
         drawn = PROVEN_FROM + PROVEN * (behind - begin - 2) + PROVEN_TO if behind - begin > 1 else PROVEN
