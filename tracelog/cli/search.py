@@ -20,7 +20,7 @@ from tracelog.cli.options import (
     store_option,
     window_options,
 )
-from tracelog.cli.output import FOUND, NOTHING_FOUND, opened, print_json, print_table, say
+from tracelog.cli.output import FOUND, NOTHING_FOUND, elsewhere, opened, print_json, print_table, say
 from tracelog.errors import TraceNotFoundError
 from tracelog.model import LogEntry
 from tracelog.show import words
@@ -82,7 +82,7 @@ def _traced(store: Store, any_id: str, *, awaited: bool) -> str:
     if not matches:
         pasted = ids.candidates(any_id)
         if not awaited or pasted.trace_id is None or pasted.span_id is not None:
-            raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}")
+            raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}{elsewhere(any_id)}")
         say(f"nothing of trace {pasted.trace_id} is stored yet")
         return pasted.trace_id
     if matches[0].field != "trace_id":
