@@ -80,15 +80,16 @@ class Painter:
         title = f"{root.name}  {root.service}" if root else "no span of this trace is stored"
         yield Line(text.escape(title), "bold").cropped(self.width)
         length = text.duration(trace.duration)
-        if root and root.duration != trace.duration:
-            length = f"{text.duration(root.duration)} (all of the trace {length})"
+        own = text.duration(root.duration) if root else length
+        if own != length:
+            length = f"{own} (all of the trace {length})"
         counts = [
             length,
             count(len(trace.nodes), "span"),
             count(len(trace.logs), "line"),
             count(trace.error_count, "error"),
         ]
-        yield Line(f"{format_iso(trace.start)}  " + " · ".join(counts), "dim")
+        yield Line(f"{format_iso(trace.start)}  " + " · ".join(counts), "dim").cropped(self.width)
         yield Line(f"trace {trace.trace_id}", "dim")
         if is_summary:
             yield Line("summed up: the path, what is wrong, what is slow; --all shows the rest", "dim")
