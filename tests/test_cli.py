@@ -124,6 +124,13 @@ FOUND_BOTH = found("order.id", 1) + f"also in {QUICK}\n"
 ALL = "window: all that is stored\n"
 
 
+@pytest.mark.parametrize("text", ["", "***", "🐢"])
+def test_a_text_without_a_word_is_wrong_use(ask: Ask, text: str) -> None:
+    said = ask("logs", "--text", text)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.splitlines()[-1].endswith(f"no word in {text!r} (expected words that stand in a line)")
+
+
 @pytest.mark.parametrize(
     ("options", "expected", "err"),
     [

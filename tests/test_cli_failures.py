@@ -53,6 +53,7 @@ def tracelog_without_rights(folder: Path, *arguments: str) -> subprocess.Complet
 NO_STORE = "no store at sqlite:{0}/absent.db (write to it first, or name another with --store or TRACELOG_STORE)"
 FOUND = f"found as trace_id in 2,001 documents of trace {TRACE}"
 LEVELS = "'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'"
+ELSEWHERE = "no trace holds it (lines outside of traces: logs --text, logs --attr)"
 EXPECTED = "expected OTLP/JSON lines (resourceSpans, resourceLogs) or JSON log lines with a time"
 
 
@@ -62,7 +63,8 @@ EXPECTED = "expected OTLP/JSON lines (resourceSpans, resourceLogs) or JSON log l
     [
         (("show", "c" * 32), 1, f"nothing found for '{'c' * 32}' in sqlite:{{0}}/tracelog.db"),
         (("show", TRACE, "--span", "77"), 1, f"span '77' is not in trace {TRACE}"),
-        (("logs", "no-such-order"), 1, "nothing found for 'no-such-order' in sqlite:{0}/tracelog.db"),
+        (("logs", "no-such-order"), 1, f"nothing found for 'no-such-order' in sqlite:{{0}}/tracelog.db: {ELSEWHERE}"),
+        (("show", "no such order"), 1, f"nothing found for 'no such order' in sqlite:{{0}}/tracelog.db: {ELSEWHERE}"),
         (("show", TRACE, "--store", "sqlite:absent.db"), 2, NO_STORE),
         (("slow", "--store", "sqlite:absent.db", "--json"), 2, NO_STORE),
         (("ops", "--store", "sqlite:notes.txt"), 2, "sqlite:{0}/notes.txt: file is not a database"),

@@ -171,6 +171,16 @@ def test_the_name_of_a_span_can_be_read_at_any_depth() -> None:
     assert [n for n in range(2, 61) if not any(f" call {n} 注" in row for row in rows)] == []
 
 
+def test_spans_too_deep_for_their_guides_are_told_apart_with_their_lines_by_a_depth() -> None:
+    spans = [make_span(n, n - 1 or None, (n, 500 - 2 * n), f"call {n}", "shop") for n in range(1, 31)]
+    trace = build_trace(TRACE, spans, [make_line(n, 480 - n, f"line {n}", "shop") for n in range(1, 31)])
+    for width, levels in ((80, 11), (300, 23)):
+        shown = printed(trace, width)
+        expected = [None if depth < levels else f"…{depth} " for depth in range(30)]
+        for mark in (r"(…\d+ )?call {}\b", r"(…\d+ )?\+\d+ ms +INFO +line {}\b"):
+            assert [(re.findall(mark.format(n), shown) or ["absent"])[-1] or None for n in range(1, 31)] == expected
+
+
 def test_markup_in_what_users_write_is_printed_as_it_is() -> None:
     span = make_span(1, None, (0, 9), "[bold]top[/bold]", "[blink]shop[/]")
     line = make_line(1, 1, "[red]paid[/red] :smile: [link=http://x]", "[b]shop", 13, attributes={"[i]": "[/]"})
@@ -190,6 +200,16 @@ def test_lines_are_printed_one_each_whatever_they_hold() -> None:
     assert console.print_logs(shown, checkout().logs) == 8
     check_snapshot("logs.txt", out.getvalue())
     assert len(out.getvalue().splitlines()) == 8
+
+
+def test_a_line_whose_time_is_not_known_is_listed_without_one() -> None:
+    out = io.StringIO()
+    lines = [make_line(1, 1, said, "shop") for said in ("when was this?", "now")]
+    lines[0] = msgspec.structs.replace(lines[0], time=-6_795_364_578_871_345_152)
+    console.print_logs(console.make_console(out, width=80, color=False), lines)
+    unknown, known = out.getvalue().splitlines()
+    assert unknown.startswith("no time   ")
+    assert unknown.index("INFO") == known.index("INFO")
 
 
 SUMMARIES = [
@@ -235,6 +255,36 @@ def test_tables_look_like_their_snapshots_and_fit(width: int) -> None:
     tables.print_matches(shown, MATCHES)
     check_snapshot(f"tables-{width}.txt", out.getvalue())
     assert [line for line in out.getvalue().splitlines() if cell_len(line) > width] == []
+
+
+def test_where_there_is_no_terminal_nothing_is_cropped_or_folded_and_bars_keep_their_width() -> None:
+    said = "word " * 100 + "end"
+    name = "n" * 150
+    spans = [make_span(1, None, (0, 9), "top", "shop"), make_span(2, 1, (1, 3), name, "shop")]
+    lines = [make_line(1, at, said, "shop", severity) for at, severity in ((5, 9), (6, 17))]
+    out = io.StringIO()
+    console.print_trace(console.make_console(out), build_trace(TRACE, spans, lines))
+    top, called, *told = out.getvalue().splitlines()[-4:]
+    assert [row.split(" ", 1)[0] for row in (top, called)] == ["top", "┗"]
+    assert f"┗ {name} " in called
+    assert [len(row.split()[-1]) for row in (top, called)] == [40, 40]
+    assert told == [f"  +5.00 ms INFO  {said}", f"  +6.00 ms ERROR {said}"]
+
+
+def test_where_there_is_no_terminal_tables_have_whole_names_with_their_ids_beside() -> None:
+    out = io.StringIO()
+    tables.print_operations(console.make_console(out), BUCKETS)
+    tables.print_dependencies(console.make_console(out), DEPENDENCIES)
+    rows = out.getvalue().splitlines()
+    assert [row for row in rows if row == f"GET /{'x' * 200}  api-gateway"] != []
+    assert [row for row in rows if f"[red]{'注文' * 60} POST /orders " in row and row.endswith(f"  {TRACE}")] != []
+
+
+def test_columns_says_how_wide_it_is_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    out = io.StringIO()
+    console.print_trace(console.make_console(out), checkout())
+    assert out.getvalue() == printed(checkout(), 120)
 
 
 class Terminal(io.StringIO):

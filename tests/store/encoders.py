@@ -58,8 +58,16 @@ def otel_line(line: LogEntry) -> Encoded:
     fields = {"trace_id": line.trace_id, "span_id": line.span_id, "severity_text": line.severity_text}
     document = {key: value for key, value in fields.items() if value is not None}
     times = {"@timestamp": time, "observed_timestamp": time}
-    said = {"body": {"text": line.body}, "resource": _resource(line.service), "attributes": line.attributes}
+    attributes = {**line.attributes, **_raised(line, "exception", "stacktrace")}
+    said = {"body": {"text": line.body}, "resource": _resource(line.service), "attributes": attributes}
     yield "logs-shop.otel-{}", {**times, **document, **said}
+
+
+def _raised(line: LogEntry, owner: str, stack: str) -> dict[str, str | None]:
+    raised = line.exception
+    if raised is None:
+        return {}
+    return {f"{owner}.type": raised.type, f"{owner}.message": raised.message, f"{owner}.{stack}": raised.stacktrace}
 
 
 _TYPES = {"SERVER": "request", "CONSUMER": "messaging", "CLIENT": "db", "PRODUCER": "messaging", "INTERNAL": "app"}
@@ -103,6 +111,7 @@ def ecs_line(line: LogEntry) -> Encoded:
         "service": {"name": line.service},
         "labels": line.attributes,
         "log.logger": "shop",
+        **_raised(line, "error", "stack_trace"),
     }
     known = {"trace.id": line.trace_id, "span.id": line.span_id, "log.level": line.severity_text}
     yield "logs-shop-{}", {**document, **{name: value for name, value in known.items() if value is not None}}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from documents import MS, START, keep, make_line, make_span, span_id, trace_id
 
-from tracelog.errors import TraceNotFoundError
+from tracelog.errors import ConfigurationError, TraceNotFoundError
 from tracelog.model import (
     ExceptionInfo,
     Finding,
@@ -261,6 +261,39 @@ def test_a_value_is_found_in_fields_named_like_ids_else_in_any_attribute_else_in
     }
 
 
+def test_the_text_of_an_exception_is_found_as_that_of_a_message_is(store: Store) -> None:
+    raised = ExceptionInfo("shop.Refused", "bad luck: item 13", "Traceback: in charge()\nshop.Refused: bad luck")
+    keep(
+        store,
+        make_line(1, "handler failed", exception=raised),
+        make_line(2, "bad apple", at=1, exception=ExceptionInfo("ValueError", "luck")),
+        make_line(3, "out of", at=2, trace=2, attributes={"note": "bad luck"}, exception=ExceptionInfo("KeyError")),
+        make_line(
+            4, None, at=3, trace=3, span=1, event_name="exception", severity_number=None, observed_time=None,
+            attributes={"exception.type": "shop.Refused", "exception.message": "very bad luck"},
+        ),
+    )  # fmt: skip
+    asked = ("bad luck", "shop refused bad", "ValueError: luck", "keyerror", "item 1", "apple luck", "in charge")
+    assert {text: [int(line.id[-12:]) for line in store.logs(text=text)] for text in asked} == {
+        "bad luck": [1, 4],
+        "shop refused bad": [1],
+        "ValueError: luck": [2],
+        "keyerror": [3],
+        "item 1": [],
+        "apple luck": [],
+        "in charge": [],
+    }
+    assert store.find("luck: item") == [Match(trace_id(1), "exception", "luck: item", 1)]
+    assert store.find("very bad") == [Match(trace_id(3), "exception", "very bad", 1)]
+
+
+@pytest.mark.parametrize("text", ["", " ", "***", "🐢"])
+def test_a_text_without_a_word_is_an_error_in_one_line(store: Store, text: str) -> None:
+    keep(store, make_line(1, "*** 🐢"))
+    with pytest.raises(ConfigurationError, match=r"no word in .* \(expected words that stand in a line\)"):
+        store.logs(text=text)
+
+
 def test_of_several_traces_with_a_value_the_longest_root_comes_first(store: Store) -> None:
     lasting = {1: 50, 2: 900, 3: 200}
     keep(store, *(make_span(n, trace=n, ms=ms, attributes={"order.id": "A-1"}) for n, ms in lasting.items()))
@@ -281,7 +314,7 @@ def test_what_a_user_types_is_never_syntax(store: Store, text: str) -> None:
     keep(store, make_span(1, attributes={"order.id": "A-1", "note": "plain"}), make_line(1, "nothing special here"))
     assert (
         store.find(text),
-        list(store.logs(text=text)),
+        list(store.logs(text=f"{text} word")),
         list(store.logs(service=text)),
         list(store.spans(name=text)),
         list(store.spans(attributes={"note": text})),

@@ -15,7 +15,7 @@ from foreign import INSTALLED, Cluster, cluster_of
 from tracelog.keep.outcome import Fates
 from tracelog.keep.policies import Latency, Level, Policy, StatusCode
 from tracelog.keep.replay import replay
-from tracelog.model import Dependency, LogEntry, Match, Operation, SpanEvent, SpanLink, TraceSummary
+from tracelog.model import Dependency, ExceptionInfo, LogEntry, Match, Operation, SpanEvent, SpanLink, TraceSummary
 from tracelog.store import Store, open_store
 from tracelog.store.elasticsearch import ElasticsearchStore
 
@@ -53,7 +53,15 @@ def line(number: int, body: str, trace: int | None, span: int | None, **rest: An
 
 LINES = (
     line(1, "Order A-1 was paid", 1, 1),
-    line(2, "pool.timeout: redis.TimeoutError after 3.14 s", 1, 3, severity_text="ERROR", service="bank"),
+    line(
+        2,
+        "pool.timeout: redis.TimeoutError after 3.14 s",
+        1,
+        3,
+        severity_text="ERROR",
+        service="bank",
+        exception=ExceptionInfo("bank.Refused", "bad luck: item 13", "Traceback: in charge()\nbank.Refused: bad luck"),
+    ),
     line(3, "order: declined", 2, None, severity_text="warn", service="worker", attributes={"coupon": "C-7"}),
     line(4, "no level", None, None, severity_text=None, service="cron"),
 )
@@ -166,6 +174,10 @@ def test_each_filter_of_lines_picks_its_own(store: Store) -> None:
         "within a name": store.logs(text="TimeoutError"),
         "within a number": store.logs(text="14"),
         "out of order": store.logs(text="paid order"),
+        "message of an exception": store.logs(text="LUCK item"),
+        "type of an exception": store.logs(text="refused"),
+        "exception": store.logs(text="bank.Refused: bad luck"),
+        "stack": store.logs(text="in charge()"),
     }
     first, second, third, fourth = (entry.body for entry in LINES)
     assert {name: [entry.message for entry in lines] for name, lines in found.items()} == {
@@ -184,6 +196,10 @@ def test_each_filter_of_lines_picks_its_own(store: Store) -> None:
         "within a name": [second],
         "within a number": [second],
         "out of order": [],
+        "message of an exception": [second],
+        "type of an exception": [second],
+        "exception": [second],
+        "stack": [],
     }
 
 
@@ -202,7 +218,7 @@ def test_a_trace_holds_its_lines_and_who_links_to_it(store: Store) -> None:
 
 
 def test_any_id_and_any_value_is_found(store: Store) -> None:
-    asked = (trace_id(2), span_id(5), "A-1", "C-7", "blue", "declined", "nowhere", trace_id(9), span_id(99))
+    asked = (trace_id(2), span_id(5), "A-1", "C-7", "blue", "declined", "bad luck", "nowhere", trace_id(9), span_id(99))
     found = {text: store.find(text) for text in asked}
     assert {text: [(match.trace_id, match.field) for match in matches] for text, matches in found.items()} == {
         trace_id(2): [(trace_id(2), "trace_id")],
@@ -211,6 +227,7 @@ def test_any_id_and_any_value_is_found(store: Store) -> None:
         "C-7": [(trace_id(2), "coupon")],
         "blue": [(trace_id(1), "tenant")],
         "declined": [(trace_id(2), "message")],
+        "bad luck": [(trace_id(1), "exception")],
         "nowhere": [],
         trace_id(9): [],
         span_id(99): [],
@@ -297,7 +314,7 @@ def test_who_calls_whom_is_the_same_in_each_layout(store: Store) -> None:
 def test_what_a_user_types_is_never_syntax(store: Store, text: str) -> None:
     assert (
         store.find(text),
-        list(store.logs(text=text)),
+        list(store.logs(text=f"{text} word")),
         list(store.logs(service=text)),
         list(store.spans(name=text)),
         list(store.spans(kind=text)),

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tracelog import ids
 from tracelog.show.text import escape
 from tracelog.store import Store, open_store
 
@@ -55,6 +56,12 @@ def print_table(name: str, rows: list[Any]) -> int:
     with paged() as console:
         getattr(tables, name)(console, rows)
     return FOUND
+
+
+def elsewhere(value: str) -> str:
+    """Say where else a value may stand that no trace holds, unless it is an id of one."""
+    is_id = any(ids.candidates(value))
+    return "" if is_id else ": no trace holds it (lines outside of traces: logs --text, logs --attr)"
 
 
 def say(*lines: str) -> None:

@@ -21,7 +21,7 @@ from tracelog.cli.options import (
     store_option,
     window_options,
 )
-from tracelog.cli.output import FOUND, NOTHING_FOUND, opened, print_json, print_table, say
+from tracelog.cli.output import FOUND, NOTHING_FOUND, elsewhere, opened, print_json, print_table, say
 from tracelog.errors import TraceNotFoundError
 from tracelog.model import LogEntry
 from tracelog.show import words
@@ -91,7 +91,7 @@ def _traced(store: Store, any_id: str, *, awaited: bool) -> str:
     if not matches:
         pasted = ids.candidates(any_id)
         if not awaited or pasted.trace_id is None or pasted.span_id is not None:
-            why = " (only a whole trace id is waited for)" if awaited else ""
+            why = " (only a whole trace id is waited for)" if awaited else elsewhere(any_id)
             raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}{why}")
         say(f"nothing of trace {pasted.trace_id} is stored yet")
         return pasted.trace_id

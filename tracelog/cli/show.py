@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 
 from tracelog.cli.options import index_option, json_option, level_option, store_option
-from tracelog.cli.output import CHECK_FAILED, FOUND, opened, print_json, print_table, say
+from tracelog.cli.output import CHECK_FAILED, FOUND, elsewhere, opened, print_json, print_table, say
 from tracelog.errors import ConfigurationError, TraceNotFoundError
 from tracelog.model import LEVELS, LogEntry, Match, Trace
 from tracelog.show import words
@@ -89,7 +89,7 @@ def show(
     with opened(store_url, index) as store:
         matches = store.find(any_id)
         if not matches:
-            raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}")
+            raise TraceNotFoundError(f"nothing found for {any_id!r} in {store.url}{elsewhere(any_id)}")
         if as_list:
             return _print_matches(matches, as_json=as_json)
         say(*words.of_matches(matches))

@@ -133,7 +133,8 @@ class LogDocuments(Documents, frozen=True, kw_only=True):
     """The documents that are log entries or span events, and their fields.
 
     `severity_number`: OpenTelemetry's; `severity_text`: the name of a level, in any case; `errors`: what makes an ERROR
-    of a document without either. A document is a span event if it meets `event` and has none of the `record` fields.
+    of a document without either. `text`: of the message, `raised`: of the type and message of an exception. A document
+    is a span event if it meets `event` and has none of the `record` fields.
     `unique_ids`: a document's id is that of no other, in whatever index.
     """
 
@@ -141,6 +142,7 @@ class LogDocuments(Documents, frozen=True, kw_only=True):
     severity_text: tuple[str, ...]
     errors: tuple[Condition, ...] = ()
     text: tuple[str, ...]
+    raised: tuple[str, ...]
     event: Condition
     record: tuple[str, ...]
     unique_ids: bool = False

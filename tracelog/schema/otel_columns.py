@@ -15,7 +15,7 @@ from msgspec import Raw, field
 from tracelog import ids
 from tracelog.model import LEVELS, LogEntry, SpanOutline, level_of
 from tracelog.schema import times
-from tracelog.schema.otel import Body, parse_timestamp, read_body, read_resource, service_of
+from tracelog.schema.otel import Body, parse_timestamp, read_body, read_resource, service_of, take_exception
 from tracelog.schema.peers import CALLING, peer_of
 
 
@@ -45,14 +45,6 @@ class LogColumns(msgspec.Struct, frozen=True, gc=False):
     severity: int | None
     is_span_event: bool
     attributes: Mapping[str, Any]
-
-
-class Said(msgspec.Struct, frozen=True, gc=False):
-    """What a span or a line holds and says, to be searched."""
-
-    trace_id: str | None
-    attributes: Mapping[str, Any]
-    message: str
 
 
 class _AnyBody(msgspec.Struct, gc=False):
@@ -182,11 +174,18 @@ def read_log(body: bytes) -> LogColumns:
     )
 
 
-def read_said(document: str) -> Said:
-    """Return what the document of a span or line holds and says. Raise `msgspec.DecodeError`."""
+def read_said(document: str) -> LogEntry:
+    """Return what the document of a span or line holds and says, to be searched. Raise `msgspec.DecodeError`."""
     held = _said_decoder.decode(document)
-    line = LogEntry(time=0, body=read_body(held.body), event_name=held.event_name)
-    return Said(ids.trace_id(held.trace_id), held.attributes or {}, line.message)
+    attributes = held.attributes or {}
+    return LogEntry(
+        time=0,
+        trace_id=ids.trace_id(held.trace_id),
+        body=read_body(held.body),
+        attributes=attributes,
+        event_name=held.event_name,
+        exception=None if held.body is None else take_exception(attributes),
+    )
 
 
 @lru_cache(64)

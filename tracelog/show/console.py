@@ -5,6 +5,7 @@ Text from users never reaches the terminal but through `text.escape`, and is nev
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from io import TextIOWrapper
@@ -18,21 +19,31 @@ from tracelog.show import text
 from tracelog.show.folding import Folding
 from tracelog.show.painter import Painter, heading
 from tracelog.show.palette import level_column, raised, service_style
-from tracelog.show.styled import Line, writer
+from tracelog.show.styled import UNBOUNDED, Line, writer
 from tracelog.show.timeline import Keep, timeline_rows, unfolded
+
+_TIME_WIDTH = len("2026-04-19T14:23:01.200000Z")
 
 
 def make_console(file: IO[str] | None = None, *, width: int | None = None, color: bool | None = None) -> Console:
     """Return a console for stdout; `color` None means on a terminal and without NO_COLOR.
 
-    Where stdout cannot encode a character (ASCII, Latin-1), it prints one that it can.
+    `width` None means COLUMNS, else that of the terminal; what is no terminal has any. Where stdout cannot encode a
+    character (ASCII, Latin-1), it prints one that it can.
     """
     if file is None and isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors=text.ASCII_FALLBACK)
+    width = width or _width(file or sys.stdout)
     return Console(
         file=file, width=width, highlight=False, markup=False, emoji=False, soft_wrap=True,
         no_color=None if color is None else not color, force_terminal=color or None,
     )  # fmt: skip
+
+
+def _width(file: IO[str]) -> int | None:
+    """Return None where rich knows the width."""
+    known = file.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    return None if known else UNBOUNDED
 
 
 def print_trace(
@@ -63,7 +74,8 @@ def print_logs(console: Console, entries: Iterable[LogEntry]) -> int:
     printed = 0
     for entry in entries:
         printed += 1
-        line = Line(f"{format_iso(entry.time, digits=6)} ", "dim")
+        at = format_iso(entry.time, digits=6) if entry.has_time else "no time"
+        line = Line(f"{at:<{_TIME_WIDTH}} ", "dim")
         line.add(*level_column(entry.level))
         line.add(f"{text.escape(entry.service)} ", service_style(entry.service))
         line.add(text.escape(entry.message))

@@ -28,7 +28,8 @@ from tracelog.show.rows import (
     SpanRow,
     SpansRow,
 )
-from tracelog.show.styled import Line, folded
+from tracelog.show.styled import Line, folded, laid_out
+from tracelog.show.timeline import GUIDES_SHOWN
 
 _WRAPPED = 6
 """How many rows of the terminal a line at WARNING or above may take; others take one."""
@@ -38,7 +39,7 @@ _NAMES_SHOWN = 3
 _DURATION_WIDTH = 8
 _NARROWEST, _NARROWEST_BAR, _WIDEST_BAR = 60, 16, 64
 _NAME_WIDTH = 20
-"""What the guides of the deepest spans leave of the label to their names."""
+"""What the guides of the deepest spans leave of the label to their depths and names."""
 
 BRANCH, CORNER, PIPE, BLANK = "├ ", "└ ", "│ ", "  "
 CRITICAL_BRANCH, CRITICAL_CORNER = "┣ ", "┗ "
@@ -55,8 +56,11 @@ class Painter:
     def __init__(self, width: int, trace: Trace, top: Node | None) -> None:
         self.trace = trace
         self.width = max(width, _NARROWEST)
-        self.bar_width = min(max(self.width // 4, _NARROWEST_BAR), _WIDEST_BAR)
-        self.levels = max((self._label_width - _NAME_WIDTH) // len(PIPE), 1)
+        columns = laid_out(self.width)
+        self._spare = self.width - columns
+        self.bar_width = min(max(columns // 4, _NARROWEST_BAR), _WIDEST_BAR)
+        self._label_width = columns - self.bar_width - 2 * (_DURATION_WIDTH + 1)
+        self.levels = min(max((self._label_width + self._spare - _NAME_WIDTH) // len(PIPE), 1), GUIDES_SHOWN - 1)
         self.start = top.span.start if top else trace.start
         self.total = max(top.span.duration if top else trace.duration, 1)
         self.axis = Axis(self.start, self.total, self.bar_width)
@@ -76,15 +80,16 @@ class Painter:
         title = f"{root.name}  {root.service}" if root else "no span of this trace is stored"
         yield Line(text.escape(title), "bold").cropped(self.width)
         length = text.duration(trace.duration)
-        if root and root.duration != trace.duration:
-            length = f"{text.duration(root.duration)} (all of the trace {length})"
+        own = text.duration(root.duration) if root else length
+        if own != length:
+            length = f"{own} (all of the trace {length})"
         counts = [
             length,
             count(len(trace.nodes), "span"),
             count(len(trace.logs), "line"),
             count(trace.error_count, "error"),
         ]
-        yield Line(f"{format_iso(trace.start)}  " + " · ".join(counts), "dim")
+        yield Line(f"{format_iso(trace.start)}  " + " · ".join(counts), "dim").cropped(self.width)
         yield Line(f"trace {trace.trace_id}", "dim")
         if is_summary:
             yield Line("summed up: the path, what is wrong, what is slow; --all shows the rest", "dim")
@@ -104,10 +109,6 @@ class Painter:
         if len(findings) > _FINDINGS_SHOWN:
             yield Line(f"  and {len(findings) - _FINDINGS_SHOWN} more: see --json", "dim")
 
-    @property
-    def _label_width(self) -> int:
-        return self.width - self.bar_width - 2 * (_DURATION_WIDTH + 1)
-
     def paint(self, row: Row) -> Iterator[Line]:
         """Yield the lines of a row."""
         return self._painters[type(row)](row)
@@ -122,7 +123,7 @@ class Painter:
     def _span(self, row: SpanRow) -> Iterator[Line]:
         span = row.node.span
         style = service_style(span.service)
-        label = Line(self._guides(row.guides, joint=True, critical=row.node.critical), "dim")
+        label = Line(self._joint(row.guides, row.node, critical=row.node.critical), "dim")
         if span.status == "ERROR":
             label.add(f"{ERROR} ", "bold red")
         if row.node.cycle is not None:
@@ -138,7 +139,7 @@ class Painter:
         """Paint spans that are folded into one row: how many of which operation, and how long they took in all."""
         first, spans = row.nodes[0], [node.span for node in row.nodes]
         critical = any(node.critical for node in row.nodes)
-        label = Line(self._guides(row.guides, joint=True, critical=critical), "dim")
+        label = Line(self._joint(row.guides, first, critical=critical), "dim")
         if row.errors:
             label.add(f"{ERROR} {count(row.errors, 'error')} in ", "bold red")
         label.add(", ".join(_most(spans)))
@@ -159,7 +160,7 @@ class Painter:
         return None if node.parent is None else self.trace.nodes[node.parent].span.service
 
     def _timed(self, label: Line, duration: int, self_time: int) -> Line:
-        line = label.fitted(self._label_width)
+        line = label.fitted(self._label_width, self._spare)
         line.add(f"{text.duration(duration):>{_DURATION_WIDTH}} ")
         return line.add(f"{text.duration(self_time):>{_DURATION_WIDTH}} ", "dim")
 
@@ -171,7 +172,7 @@ class Painter:
         label.add(f"{ghost.span_id} {ghost.state}", "dim italic")
         if ghost.service:
             label.add(f"  {text.escape(ghost.service)}", style)
-        line = label.fitted(self._label_width)
+        line = label.fitted(self._label_width, self._spare)
         line.add(" " * 2 * (_DURATION_WIDTH + 1))
         begin, behind = self.axis.cells(ghost.start, ghost.end)
         drawn = PROVEN_FROM + PROVEN * (behind - begin - 2) + PROVEN_TO if behind - begin > 1 else PROVEN
@@ -205,14 +206,14 @@ class Painter:
         time, known = (
             (first.entry.time, first.entry.has_time) if isinstance(first, LineRow) else (first.event.time, True)
         )
-        line = self._at(time, row.guides, known=known)
+        line = self._at(time, row.guides, first.node, known=known)
         yield line.add(f"{FOLDED:<5} {count(len(row.rows), 'line')} {of}", "dim").cropped(self.width)
 
     def _line(self, row: LineRow) -> Iterator[Line]:
         yield from self._unplaced(row)
         entry = row.entry
         level = entry.level
-        prefix = self._at(entry.time, row.guides, known=entry.has_time).add(*level_column(level))
+        prefix = self._at(entry.time, row.guides, row.node, known=entry.has_time).add(*level_column(level))
         said = Line("(guessed) ", "dim") if row.node and row.node.is_guess(entry) else Line()
         said.add(text.escape(entry.message), "dim" if level == "DEBUG" else "")
         if entry.service != _service_of(row):
@@ -226,7 +227,7 @@ class Painter:
             yield from self._folded(below, raised(entry.exception), below, _WRAPPED)
 
     def _event(self, row: EventRow) -> Iterator[Line]:
-        prefix = self._at(row.event.time, row.guides)
+        prefix = self._at(row.event.time, row.guides, row.node)
         prefix.add(f"{EVENT:<5} ", "blue")
         below = self._below(prefix, row.guides)
         attributes = row.event.attributes
@@ -239,7 +240,7 @@ class Painter:
         yield from self._folded(prefix, said, below, 1)
 
     def _gap(self, row: GapRow) -> Iterator[Line]:
-        line = self._at(row.gap.start, row.guides)
+        line = self._at(row.gap.start, row.guides, row.gap.node)
         yield line.add(f"{GAP:<5} {text.duration(row.gap.duration)} waited in silence", "yellow")
 
     def _link(self, row: LinkRow) -> Iterator[Line]:
@@ -267,9 +268,10 @@ class Painter:
         arrow, words = (INCOMING, "linked from") if incoming else (OUTGOING, "links to")
         return Line(self._guides(guides), "dim").add(f"{arrow} {words} ", "blue")
 
-    def _at(self, time: int, guides: tuple[bool, ...], *, known: bool = True) -> Line:
+    def _at(self, time: int, guides: tuple[bool, ...], node: Node | None, *, known: bool = True) -> Line:
         """Begin a row within a span: the guides, and the time since the start of the axis, where it is known."""
-        line = Line(self._guides(guides), "dim")
+        mark = _depth_mark(node) if node and len(guides) > self.levels else ""
+        line = Line(self._guides(guides) + mark, "dim")
         offset = time - self.start
         at = ("-" if offset < 0 else "+") + text.duration(abs(offset)) if known else "no time"
         line.add(f"{at:<{_DURATION_WIDTH}} ", "dim")
@@ -283,17 +285,18 @@ class Painter:
     def _folded(self, prefix: Line, said: Line, below: Line, rows: int) -> Iterator[Line]:
         return folded(prefix, said, below, width=self.width, rows=rows)
 
-    def _guides(self, guides: tuple[bool, ...], *, joint: bool = False, critical: bool = False) -> str:
-        """Return the guides left of a row, as many as there is room for; with `joint` the last one branches off."""
-        guides = guides[: self.levels]
+    def _joint(self, guides: tuple[bool, ...], node: Node, *, critical: bool) -> str:
+        """Return the guides left of a span, of which the last one branches off."""
         if not guides:
             return ""
-        above = "".join(PIPE if followed else BLANK for followed in guides[:-1])
-        if joint and critical:
-            return above + (CRITICAL_BRANCH if guides[-1] else CRITICAL_CORNER)
-        if joint:
-            return above + (BRANCH if guides[-1] else CORNER)
-        return above + (PIPE if guides[-1] else BLANK)
+        *above, followed = guides[: self.levels]
+        branch, corner = (CRITICAL_BRANCH, CRITICAL_CORNER) if critical else (BRANCH, CORNER)
+        mark = _depth_mark(node) if len(guides) >= self.levels else ""
+        return self._guides(above) + (branch if followed else corner) + mark
+
+    def _guides(self, guides: Sequence[bool]) -> str:
+        """Return the guides left of a row, as many as there is room for."""
+        return "".join(PIPE if followed else BLANK for followed in guides[: self.levels])
 
 
 def heading(linked: LinkedTrace, trace: Trace, width: int) -> Iterator[Line]:
@@ -305,6 +308,11 @@ def heading(linked: LinkedTrace, trace: Trace, width: int) -> Iterator[Line]:
     yield Line("")
     yield Line(f"{words}, {'and' if linked.incoming else 'which'} {began}", "blue").cropped(width)
     yield Line("")
+
+
+def _depth_mark(node: Node) -> str:
+    """Return what tells a span and its lines from those around it, where there is no room for more guides."""
+    return f"{FOLDED}{node.depth} "
 
 
 def _service_of(row: LineRow) -> str | None:

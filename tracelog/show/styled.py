@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 ELLIPSIS = "…"
+UNBOUNDED = 1_000_000
+"""The width of what is no terminal: there, nothing is cropped or folded."""
+_LAID_OUT = 160
+"""The width that columns have there, unless what stands in them is wider."""
 _NARROWEST = 20
 """How many cells a folded text gets at least, however far to the right it begins."""
 
@@ -67,10 +71,15 @@ class Line:
         first, _ = self.cut(len(_fitting(self.plain, width - 1).rstrip()))
         return first.add(ELLIPSIS, "dim")
 
-    def fitted(self, width: int) -> Line:
-        """Return the line in exactly the given width, cropped or filled with blanks."""
-        cropped = self.cropped(width)
+    def fitted(self, width: int, spare: int = 0) -> Line:
+        """Return the line in the given width, cropped or filled with blanks. `spare`: by how much it may be wider."""
+        cropped = self.cropped(width + spare)
         return Line().extend(cropped).add(" " * (width - cropped.width))
+
+
+def laid_out(width: int) -> int:
+    """Return the width that columns are made for."""
+    return width if width < UNBOUNDED else _LAID_OUT
 
 
 def folded(prefix: Line, said: Line, below: Line, *, width: int, rows: int) -> Iterator[Line]:

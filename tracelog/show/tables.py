@@ -11,7 +11,7 @@ from tracelog.read.parents import CALLING
 from tracelog.schema.times import format_iso, format_short
 from tracelog.show import text
 from tracelog.show.palette import service_style
-from tracelog.show.styled import Line, writer
+from tracelog.show.styled import Line, laid_out, writer
 
 _FIGURE_WIDTH = 8
 _LABEL_WIDTH = 24
@@ -99,24 +99,26 @@ class Table:
     ) -> None:
         self._write = writer(console)
         self._width = console.width
-        self._reference_width = wide if reference and console.width >= _WIDE else 0
-        self._room = max(console.width - len(figures) * (_FIGURE_WIDTH + 1) - self._reference_width, _LABEL_WIDTH)
+        columns = laid_out(self._width)
+        self._spare = self._width - columns
+        self._reference_width = wide if reference and columns >= _WIDE else 0
+        self._room = max(columns - len(figures) * (_FIGURE_WIDTH + 1) - self._reference_width, _LABEL_WIDTH)
         heading = "".join(f" {name:>{_FIGURE_WIDTH}}" for name in figures)
         beside = f"  {reference}" if self._reference_width else ""
         self._write(Line(f"{label:<{self._room}}{heading}{beside}", "dim"))
 
     def print_heading(self, label: Line) -> None:
         """Print what the rows below are about."""
-        self._write(label.cropped(self._room))
+        self._write(label.cropped(self._room + self._spare))
 
     def print(self, label: Line, figures: tuple[str, ...], reference: str, *, failed: bool = False) -> None:
         """Print one row; `failed` marks its last figure."""
-        line = label.fitted(self._room)
+        line = label.fitted(self._room, self._spare)
         for figure in figures[:-1]:
             line.add(f" {figure:>{_FIGURE_WIDTH}}")
         line.add(f" {figures[-1]:>{_FIGURE_WIDTH}}", "red" if failed else "")
         if self._reference_width:
-            line.extend(Line(f"  {reference}", "dim").cropped(self._reference_width))
+            line.extend(Line(f"  {reference}", "dim").cropped(self._reference_width + self._spare))
         self._write(line)
         if not self._reference_width and reference:
             self._write(Line(f"  {reference}", "dim").cropped(self._width))

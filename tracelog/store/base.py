@@ -205,8 +205,8 @@ class Store(abc.ABC):
     ) -> Iterator[LogEntry]:
         """Yield log entries, span events among them, by time; those of one process in the order of their calls.
 
-        `level` means at or above, and leaves out lines that have none. `text`: words in sequence, in any case.
-        `attributes` as for `spans`.
+        `level` means at or above, and leaves out lines that have none. `text`: words in sequence, in any case, of the
+        message or of the exception's type and message. `attributes` as for `spans`.
         """
         query = log_query(
             trace_id=trace_id,

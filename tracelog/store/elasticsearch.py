@@ -152,7 +152,7 @@ class ElasticsearchStore(Store):
         return outlines.outlines_of(self._reader, names)
 
     def _search_logs(self, query: LogQuery) -> Iterator[LogEntry]:
-        """Yield log entries by time. Text is looked for in bodies of text and in event names, not in structures."""
+        """Yield log entries by time. Text is looked for in texts, event names and exceptions, not in structures."""
         yield from lists.logs(self._reader, query)
 
     def _contents(self, trace_id: str) -> TraceContents:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tracelog.model import LEVELS, LogEntry, Span
 from tracelog.store.constraints import meets
 from tracelog.store.query import ENTRY_KINDS, LogQuery, SpanQuery
-from tracelog.store.terms import words_pattern
+from tracelog.store.terms import said_in, words_pattern
 
 _UNBOUNDED = 2**63
 
@@ -46,7 +46,7 @@ def log_matcher(query: LogQuery) -> Callable[[LogEntry], bool]:
             and (query.span_id is None or entry.span_id == query.span_id)
             and (query.service is None or entry.service == query.service)
             and (query.severity is None or _severity(entry) >= query.severity)
-            and (pattern is None or bool(pattern.search(entry.message)))
+            and (pattern is None or said_in(entry, pattern) is not None)
             and meets(entry, query.attributes)
         )
 

@@ -19,6 +19,7 @@ from tracelog.model import LEVELS
 from tracelog.schema import times
 from tracelog.schema.conventions import SPAN_KINDS
 from tracelog.store.constraints import Constraint, Wanted, constraints
+from tracelog.store.terms import words
 
 Time = int | str | datetime
 """A moment: ns since the epoch, text (`15m` ago, `2h`, `2026-04-19T14:23`), or a datetime; UTC without a zone."""
@@ -101,7 +102,7 @@ def log_query(
         severity=severity_of(level),
         since=moment(since),
         until=moment(until),
-        text=text or None,
+        text=_said(text),
         attributes=constraints(attributes),
     )
 
@@ -182,6 +183,12 @@ def severity_of(level: str | None) -> int | None:
     if name not in LEVELS:
         raise ConfigurationError(f"unknown level {level!r} (expected one of {', '.join(LEVELS)})")
     return LEVELS[name]
+
+
+def _said(text: str | None) -> str | None:
+    if text is not None and not words(text):
+        raise ConfigurationError(f"no word in {text!r} (expected words that stand in a line)")
+    return text
 
 
 def _known_id(what: str, value: str | None, normal: Any) -> str | None:

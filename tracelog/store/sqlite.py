@@ -39,7 +39,7 @@ from tracelog.store.query import LogQuery, SpanQuery, Time, moment
 from tracelog.store.slowest import Totals
 from tracelog.store.sqlite_queries import IN_ANY_RUN, LOGS, OF_TRACE, SPANS, chunks
 from tracelog.store.sqlite_writing import Rows
-from tracelog.store.terms import keys_of, words_pattern
+from tracelog.store.terms import keys_of, said_in, words_pattern
 
 _BUSY_MS = 30_000
 """How long another process is waited for."""
@@ -157,7 +157,7 @@ class SQLiteStore(Store):
         asked, pattern = query.attributes, words_pattern(query.text) if query.text else None
 
         def matches(entry: LogEntry) -> bool:
-            return (pattern is None or bool(pattern.search(entry.message))) and meets(entry, asked)
+            return (pattern is None or said_in(entry, pattern) is not None) and meets(entry, asked)
 
         return decided(self._decoded(otel.decode_log, rows), matches, comparisons(asked), self._notes)
 
@@ -216,8 +216,10 @@ class SQLiteStore(Store):
         for said in self._decoded(read_said, self._select(*sqlite_queries.documents_with(value))):
             if said.trace_id:
                 held.update((said.trace_id, key) for key in keys_of(value, said.attributes))
-                texts[said.trace_id, "message"] += bool(pattern.search(said.message))
-        return [Match(*found, value, count) for found, count in (held or +texts).items()]
+                part = said_in(said, pattern)
+                if part is not None:
+                    texts[said.trace_id, part] += 1
+        return [Match(*found, value, count) for found, count in (held or texts).items()]
 
     def _root_durations(self, trace_ids: Collection[str]) -> Mapping[str, int]:
         durations: dict[str, int] = {}

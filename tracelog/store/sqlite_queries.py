@@ -154,8 +154,7 @@ def logs(query: LogQuery) -> Statement:
     where.add("time >= ?", query.since)
     where.add("time < ?", query.until)
     if query.text:
-        said = words(query.text)
-        where.add(*(_holds(said) if said else ("0",)))
+        where.add(*_holds(words(query.text)))
     _add_attributes(where, query.attributes)
     return where.statement(LOGS, "ORDER BY time")
 

@@ -13,6 +13,9 @@ from typing import Any
 
 import msgspec
 
+from tracelog.model import LogEntry
+from tracelog.schema.otel import as_exception
+
 _ID_NAME = re.compile(r"(?:^|[._-])(?:ids?|uuid|guid|key|number|reference)$|[a-z](?:Ids?|ID|Uuid|UUID)$", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _NEVER = "(?!)"
@@ -76,6 +79,17 @@ def keys_of(value: str, attributes: Mapping[str, Any]) -> set[str]:
 def words(text: str) -> list[str]:
     """Return the words of a text: runs of letters, digits and underscores, the rest left out."""
     return _WORD.findall(text)
+
+
+def said_in(entry: LogEntry, pattern: re.Pattern[str]) -> str | None:
+    """Return which part of a line a pattern finds: its message, else the type and message of its exception."""
+    if pattern.search(entry.message):
+        return "message"
+    exception = as_exception(entry.attributes) if entry.event_name == "exception" else entry.exception
+    if exception is None:
+        return None
+    raised = ": ".join(filter(None, (exception.type, exception.message)))
+    return "exception" if pattern.search(raised) else None
 
 
 def words_pattern(text: str) -> re.Pattern[str]:

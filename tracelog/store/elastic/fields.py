@@ -72,9 +72,15 @@ class Fields:
     def get(self, name: str) -> Field | None:
         """Return how a field is mapped, None where it is not; keys of a flattened field count as mapped."""
         found = self._fields.get(name)
-        if found is None and any(self._fields[owner].type == "flattened" for owner in owners(name) if owner in self):
+        if found is None and self.flattened(name) is not None:
             return _KEYED
         return None if found is None or found.type in _NO_VALUES else found
+
+    def flattened(self, name: str) -> str | None:
+        """Return the flattened field of which a field is a key, if it is one."""
+        return next(
+            (owner for owner in owners(name) if owner in self and self._fields[owner].type == "flattened"), None
+        )
 
     def __contains__(self, name: str) -> bool:
         return name in self._fields
@@ -178,7 +184,8 @@ def _named(documents: SpanDocuments | LogDocuments) -> Iterator[str]:
     yield from _of_conditions(() if documents.only is None else (documents.only,))
     yield from _of_places(documents.attribute("a"))
     if isinstance(documents, LogDocuments):
-        yield from (*documents.severity_number, *documents.severity_text, *documents.text, *documents.record)
+        yield from (*documents.severity_number, *documents.severity_text)
+        yield from (*documents.text, *documents.raised, *documents.record)
         yield from _of_conditions((documents.event, *documents.errors))
         return
     yield from (*documents.name, *documents.grouping.fields, *(quantity.field for quantity in documents.duration))

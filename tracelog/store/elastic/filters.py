@@ -8,6 +8,7 @@ never too little; the decoded document then decides. A list of clauses means any
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from tracelog.schema.conventions import UNKNOWN_SERVICE
@@ -204,20 +205,32 @@ def mentions(fields: Fields, names: Iterable[str], word: str) -> list[Body]:
 def says(fields: Fields, names: Iterable[str], text: str) -> list[Body]:
     """Return what all are met by lines with the longest words of a text: the reader then looks for all, in sequence.
 
-    The standard analyzer keeps `redis.TimeoutError` and `3.14` whole, so a word is also looked for within terms.
+    The standard analyzer keeps `redis.TimeoutError` and `3.14` whole, so a word is also looked for within terms. Of the
+    keys of a flattened field each can be compared but as a whole: where one is there, the longest word is looked for
+    under all, which takes long, and the others are left to the reader.
     """
     known = [name for name in names if (field := fields.get(name)) is not None and (field.is_text or field.is_exact)]
     telling = sorted(set(words(text)), key=lambda word: (-len(word), word))[:_TELLING_WORDS]
-    return [any_of(list(_says_word(fields, known, word))) for word in telling] or [NOTHING]
+    said = (_says_word(fields, known, word, among_keys=number == 0) for number, word in enumerate(telling))
+    return [any_of(list(clauses)) for clauses in said] or [NOTHING]
 
 
-def _says_word(fields: Fields, names: Sequence[str], word: str) -> Iterator[Body]:
+def _says_word(fields: Fields, names: Sequence[str], word: str, *, among_keys: bool) -> Iterator[Body]:
     boundary = "[^a-zA-Z0-9_]"  # nothing that a letter may match as well, or patterns grow beyond what is allowed
     lower = word.lower()
     rest = f"({boundary}.*)?" if len(lower) <= _LONGEST_WORD else ".*"
     pattern = f"(.*{boundary})?{lower[:_LONGEST_WORD]}{rest}"
-    for name in names:
-        field = fields.get(name)
-        if field is not None and field.is_text:
-            yield {"match_phrase": {name: word}}
-        yield {"regexp": {name: {"value": pattern, "case_insensitive": True}}}
+    for owner, held in groupby(names, fields.flattened):
+        if owner is not None:
+            there = any_of(exists(held))
+            yield all_of([there, _matches(owner, pattern)]) if among_keys else there
+            continue
+        for name in held:
+            field = fields.get(name)
+            if field is not None and field.is_text:
+                yield {"match_phrase": {name: word}}
+            yield _matches(name, pattern)
+
+
+def _matches(name: str, pattern: str) -> Body:
+    return {"regexp": {name: {"value": pattern, "case_insensitive": True}}}

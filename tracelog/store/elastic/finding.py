@@ -18,7 +18,7 @@ from tracelog.store.elastic.queries import Body
 from tracelog.store.elastic.reading import Question, Reader
 from tracelog.store.elastic.search import LARGEST_PAGE
 from tracelog.store.elastic.sources import LogSource, Source
-from tracelog.store.terms import names_an_id, values_of, words_pattern
+from tracelog.store.terms import names_an_id, said_in, values_of, words_pattern
 
 _MOST_TRACES = 1000
 _MOST_FIELDS = 500  # in one search, of whose clauses there may be 1024
@@ -118,7 +118,8 @@ def _sayers(reader: Reader, text: str) -> Mapping[tuple[str, str], int]:
         lambda: [Question(one, queries.find_words(one, text, LARGEST_PAGE)) for one in reader.log_sources]
     )
     lines = (line for question, answer in found for line in reader.logs(question.source, answer.hits.hits))
-    return Counter((line.trace_id, "message") for line in lines if line.trace_id and pattern.search(line.message))
+    said = ((line.trace_id, said_in(line, pattern)) for line in lines)
+    return Counter((trace_id, part) for trace_id, part in said if trace_id and part)
 
 
 def _decoded(reader: Reader, source: Source, hits: Iterable[Any]) -> Iterator[Span | LogEntry]:

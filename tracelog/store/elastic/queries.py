@@ -192,7 +192,7 @@ def find_held(source: Source, clauses: Sequence[Body], most: int) -> Body:
 
 def find_words(source: LogSource, text: str, most: int) -> Body:
     """Build the search for the latest lines of any trace that may say the words of a text; the reader then decides."""
-    return find_held(source, [all_of(filters.says(source.fields, source.documents.text, text))], most)
+    return find_held(source, [all_of(_says(source, text))], most)
 
 
 def by_time(source: Source, *, latest: bool = False) -> Sequence[Body | str]:
@@ -295,7 +295,12 @@ def _log_filters(source: LogSource, query: LogQuery) -> Iterator[Body]:
     yield from filters.within(fields, documents.times, query.since, query.until)
     yield from _asked(source, query.attributes)
     if query.text is not None:
-        yield from filters.says(fields, documents.text, query.text)
+        yield from _says(source, query.text)
+
+
+def _says(source: LogSource, text: str) -> list[Body]:
+    """Return what lines meet that say the words of a text, or whose exception does."""
+    return filters.says(source.fields, (*source.documents.text, *source.documents.raised), text)
 
 
 def _mentions(source: LogSource, trace_id: str) -> list[Body]:
