@@ -11,8 +11,8 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from tracelog.schema.otel import LOGS, Destination
@@ -109,6 +109,11 @@ class Spool(Drain):
 
         Without one it is a log record, and gets an id by its place in the order of the calls.
         """
+        if (
+            self._takers and threading.get_ident() in self._takers
+        ):  # a signal handler or a finaliser, in the middle of it
+            self._deferred.append((document, weight, action))  # for who appends may wait for the turn to give up
+            return
         with self._lock:
             if self._is_appending:
                 self._deferred.append((document, weight, action))
@@ -130,6 +135,21 @@ class Spool(Drain):
                 self._is_appending = False
                 while self._deferred:  # also where a signal handler has logged, and then raised
                     self.append(*self._deferred.popleft())
+
+    @contextmanager
+    def _taking(self) -> Iterator[None]:
+        """Do as every drain does, and append then what could not be appended meanwhile."""
+        try:
+            with super()._taking():
+                yield
+        finally:
+            if self._deferred and threading.get_ident() not in self._takers:
+                self._append_deferred()
+
+    def _append_deferred(self) -> None:
+        with self._lock:
+            while self._deferred and not self._is_appending:
+                self.append(*self._deferred.popleft())
 
     def _append_to_next(self, record: bytes, weight: int) -> None:
         """Keep a record that the current segment has no room for."""
@@ -279,7 +299,7 @@ class Spool(Drain):
 
         What is appended after that begins a new spool.
         """
-        with self._preparing, self._lock, self._taking:
+        with self._preparing, self._lock, self._taking():
             self._end_current()
             self._drop_done()
             lost = 0
@@ -318,7 +338,7 @@ class Spool(Drain):
 
         One that is on a disk that takes nothing more, and not as it is full, would make no room.
         """
-        with self._taking:
+        with self._taking():
             candidates = [
                 segment
                 for segment in self._segments
@@ -332,11 +352,12 @@ class Spool(Drain):
             waiting: list[tuple[int, bytes]] = []
             with suppress(OSError):
                 waiting += victim.waiting()
-            position = self._segments.index(victim)
-            self._segments.remove(victim)
             kept = None if victim.is_kept else self._holding(victim, [record for weight, record in waiting if weight])
+            position = self._segments.index(victim)
+            self._segments[position : position + 1] = (
+                [kept] if kept else []
+            )  # at once, for a flush may look at any time
             if kept is not None:
-                self._segments.insert(position, kept)
                 waiting = [(weight, record) for weight, record in waiting if not weight]
             victim.remove()
             lost = victim.waits - (kept.count if kept else 0)
@@ -359,7 +380,8 @@ class Spool(Drain):
         if not records:
             return None
         size = max(sum(map(len, records)), len(records) * PER_SLOT)
-        segment = self._room.beyond_quota(size) or self._room.in_memory(size, self._held)
+        held = self._held - (0 if victim.is_durable else victim.size)
+        segment = self._room.beyond_quota(size) or self._room.in_memory(size, held)
         if segment is not None:
             segment.begin(victim.first)
             for record in records:
