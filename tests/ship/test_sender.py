@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import pytest
 from capture.telemetry import make_logger, make_tracer
 from opentelemetry import context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
+from opentelemetry.trace import use_span
 
 import tracelog
-from tracelog import StoreHandler, StoreSpanExporter
+from tracelog import Keep, KeptSpans, StoreHandler, StoreSpanExporter
 from tracelog.errors import ConfigurationError, StoreRejectedError, StoreUnavailableError
 from tracelog.schema.otel import Document, decode_log
 from tracelog.ship import senders
@@ -52,7 +55,8 @@ def test_a_store_that_is_down_at_the_start_gets_everything_later(
     logger = make_logger(handler)
     for number in range(3):
         logger.info("order %d", number)
-    assert not tracelog.flush(0.05)
+    while handler.state == "ready":
+        assert not tracelog.flush(0.05)
     assert handler.stats().in_spool == 3
     (tmp_path / "later").mkdir()
     logger.info("order 3")
@@ -161,6 +165,69 @@ def test_a_store_whose_client_logs_and_traces_does_not_feed_itself(monkeypatch: 
         root.manager._clear_cache()  # type: ignore[attr-defined]
     assert store.messages == ["placed", "paid"]
     assert handler.stats() == books(2, stored=2)
+
+
+def collecting(store: MemoryStore) -> Callable[[Sequence[Document]], WriteResult]:
+    """Return an answer of a store in the middle of which garbage is collected, in the sender's thread that is."""
+
+    def collect_and_keep(batch: Sequence[Document]) -> WriteResult:
+        gc.collect()
+        return store.keep(batch)
+
+    return collect_and_keep
+
+
+class Garbage:
+    """What does something when it is collected."""
+
+    def __init__(self, finalise: Callable[[], object]) -> None:
+        self.itself, self.finalise = self, finalise
+
+    def __del__(self) -> None:
+        self.finalise()
+
+
+@pytest.fixture
+def _no_collection_by_chance() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_collection_by_chance")
+@pytest.mark.parametrize("policies", [None, [{"name": "all", "type": "probabilistic", "sampling_percentage": 100}]])
+def test_what_finalisers_log_and_trace_is_stored_though_they_run_in_the_senders_thread(policies: Any) -> None:
+    store = MemoryStore()
+    store.answers += [collecting(store)] * 9  # the first batch may well be on its way before there is any garbage
+    keep = policies and Keep(policies)
+    handler = StoreHandler(store, keep=keep)
+    logger, span = make_logger(handler), make_tracer(KeptSpans(StoreSpanExporter(store), keep)).start_span("stream")
+    with use_span(span):
+        logger.info("streamed")
+    Garbage(span.end)
+    Garbage(partial(logger.info, "closed"))
+    logger.info("placed")
+    del span
+    assert tracelog.flush(30)
+    assert tracelog.flush(30)  # of what finalisers added while the first one waited
+    assert sorted(store.messages) == ["closed", "placed", "streamed"]
+    assert [document.stream for document in store.documents.values()].count("traces") == 1
+    assert handler.stats() == books(4, stored=4)
+
+
+@pytest.mark.usefixtures("_no_collection_by_chance")
+def test_what_a_store_logs_is_left_out_after_a_collection_as_before() -> None:
+    def collect_and_log(batch: Sequence[Document]) -> WriteResult:
+        gc.collect()
+        logger.info("written")
+        return store.keep(batch)
+
+    store = MemoryStore(collect_and_log)
+    logger = make_logger(StoreHandler(store))
+    logger.info("placed")
+    assert tracelog.flush(30)
+    assert tracelog.flush(30)
+    assert store.messages == ["placed"]
 
 
 def test_credentials_are_neither_shown_nor_kept_nor_part_of_the_destination(tmp_path: Path) -> None:

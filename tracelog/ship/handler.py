@@ -60,6 +60,8 @@ class StoreHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Encode a record and put it on its way, if it is kept and its trace is not yet to be decided."""
+        if is_sending():
+            return
         keep = self._keep
         if keep is None:
             self._put(record)
@@ -70,8 +72,6 @@ class StoreHandler(logging.Handler):
             self._sender.pipeline.unencodable += 1
 
     def _put(self, record: logging.LogRecord) -> None:
-        if is_sending():
-            return
         pipeline = self._sender.pipeline
         try:
             pipeline.put_body(self._text.document(record), record.levelno >= logging.WARNING)
