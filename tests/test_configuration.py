@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from logging.config import DictConfigurator, dictConfig
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 import structlog
@@ -39,6 +40,7 @@ def _own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (configure_module, "own_handlers", []),
         (configure_module, "_left_alone", set()),
         (senders, "_senders", {}),
+        (senders, "_made", WeakSet()),
         (trace, "_TRACER_PROVIDER", None),
         (trace, "_TRACER_PROVIDER_SET_ONCE", Once()),
     ):

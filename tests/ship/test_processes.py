@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tracelog
+from tracelog.ship.spools import waiting
 from tracelog.store import open_store
 
 pytestmark = pytest.mark.slow
@@ -202,3 +203,41 @@ logger.info("placed")
     assert ended.stderr.splitlines()[-1:] == [
         f"tracelog: 1 documents could not be sent to {url} before the process ended"
     ]
+
+
+@pytest.mark.parametrize("late", ["pass", 'logger.info("parent before the fork")'])
+def test_children_that_are_forked_after_a_shutdown_and_their_parent_each_keep_each_line_once(
+    url: str, late: str
+) -> None:
+    program = f"""
+logger.info("before")
+tracelog.shutdown()
+{late}
+for name in range(3):
+    child = os.fork()
+    if child == 0:
+        for number in range(3):
+            logger.info("child %d %d", name, number)
+        os._exit(0)
+    os.waitpid(child, 0)
+logger.info("parent")
+logger.info("parent again")
+"""
+    run(url, program)
+    expected = ["before", "parent", "parent again", *[f"child {n} {m}" for n in range(3) for m in range(3)], "next"]
+    if late != "pass":
+        expected.append("parent before the fork")
+    assert run_well(url, 'logger.info("next")') == once(*expected)
+
+
+def test_what_a_child_leaves_is_known_by_its_own_pid(tmp_path: Path) -> None:
+    program = """
+child = os.fork()
+if child == 0:
+    logger.info("child")
+    os._exit(0)
+os.waitpid(child, 0)
+print(child)
+"""
+    ended = run(f"sqlite:{tmp_path}/nowhere/tracelog.db", program, TRACELOG_SPOOL=f"{tmp_path}/spool")
+    assert [left.pid for left in waiting(tmp_path / "spool")] == [int(ended.stdout)]

@@ -316,6 +316,19 @@ def test_logging_after_the_shutdown_makes_no_noise_and_is_kept_on_disk_or_counte
     assert (capsys.readouterr().err, set(threading.enumerate()) - before) == ("", set())
 
 
+def test_what_is_logged_after_the_shutdown_is_sent_by_the_next_sender_of_the_process_and_a_flush_knows() -> None:
+    store = MemoryStore()
+    late = make_logger(StoreHandler(store), name="late")
+    tracelog.shutdown(5)
+    late.info("too late")
+    late.info("later still")
+    assert not tracelog.flush(0)
+    make_logger(StoreHandler(store)).info("begun again")
+    while not tracelog.flush(30):
+        pass
+    assert sorted(store.messages) == ["begun again", "later still", "too late"]
+
+
 def test_a_store_that_was_given_is_left_open_and_one_that_was_opened_is_closed(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

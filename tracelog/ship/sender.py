@@ -11,8 +11,9 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from traceback import clear_frames
 
 import msgspec
@@ -61,9 +62,8 @@ class Sender:
         folder: DestinationFolder | None = None,
     ) -> None:
         self.url = url
-        spool = Spool(
-            folder, _about_process(), destination=destination, wake=self._wake_keeper, complain=self._complain_of_disk
-        )
+        about = partial(_about_process, dict(detect_resource()))
+        spool = Spool(folder, about, destination=destination, wake=self._wake_keeper, complain=self._complain_of_disk)
         self.pipeline = Pipeline(destination, spool, self.start)
         self._keeper = Keeper(spool, self._complain_of_disk)
         self._open_target = open_target
@@ -108,6 +108,8 @@ class Sender:
         Where all of it is on the disk, a store that is away is not waited for: the next process sends it. What is in
         memory only is given up after the time, counted and said on stderr.
         """
+        if self._stop.is_set():
+            return
         was_served = self.pipeline.is_served
         if was_served:
             self.drain(timeout)
@@ -301,9 +303,9 @@ class Sender:
             return  # stderr is gone; the counters still know
 
 
-def _about_process() -> bytes:
+def _about_process(resource: Mapping[str, object]) -> bytes:
     """Return what is kept with each segment: whose it is."""
-    return msgspec.json.encode({"pid": os.getpid(), "resource": dict(detect_resource())})
+    return msgspec.json.encode({"pid": os.getpid(), "resource": resource})
 
 
 def _pause(attempts: int, error: Exception) -> float:

@@ -52,14 +52,14 @@ class Books(NamedTuple):
 class Spool(Drain):
     """The spool of this process for one destination.
 
-    `folder`: None for memory alone. `about`: JSON that is kept with each segment. `wake` is called when there is
+    `folder`: None for memory alone. `about` makes JSON that is kept with each segment. `wake` is called when there is
     something for the keeper to do; `complain` hears from the keeper, in one line, why something is not kept on disk.
     """
 
     def __init__(
         self,
         folder: DestinationFolder | None = None,
-        about: bytes = b"{}",
+        about: Callable[[], bytes] = lambda: b"{}",
         *,
         destination: Destination = Destination(),  # noqa: B008 - a frozen value
         wake: Callable[[], None] = lambda: None,
@@ -284,6 +284,12 @@ class Spool(Drain):
         """Whether a close left records on disk."""
         return any(segment.is_durable and segment.waits for segment in self._left)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits but what a close left on disk and somebody else has sent since."""
+        left = (segment for segment in self._left if segment.is_there or not segment.is_durable)
+        return not super().waiting and not any(segment.waits for segment in left)
+
     def books(self) -> Books:
         """Return what was counted, all of it at one moment."""
         with self._lock:
@@ -294,7 +300,7 @@ class Spool(Drain):
         """How many records are not settled, those among them that a closed spool left on disk."""
         return super().waiting + sum(segment.waits for segment in self._left)
 
-    def close(self) -> int:
+    def close(self, *, durably: bool = True) -> int:
         """Let go of the files, for whoever comes next; return how many records were lost as they are on no disk.
 
         What is appended after that begins a new spool.
@@ -304,7 +310,7 @@ class Spool(Drain):
             self._drop_done()
             lost = 0
             for segment in self._segments:
-                self._persist(segment, durably=True)
+                self._persist(segment, durably=durably)
                 segment.close()
                 if not segment.is_durable:
                     lost += segment.give_up_waiting()
