@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -84,6 +85,37 @@ def test_no_error_of_a_store_ends_the_thread(error: Exception) -> None:
     store = MemoryStore(error)
     handler = StoreHandler(store)
     make_logger(handler).info("placed")
+    assert tracelog.flush(30)
+    assert store.messages == ["placed"]
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("a bug")
+
+
+@pytest.mark.parametrize("error", [UnspeakableError, SystemExit])
+def test_not_even_an_error_that_nobody_can_name_ends_the_thread_or_costs_what_was_being_sent(
+    error: type[BaseException],
+) -> None:
+    def fail(_: Sequence[Document]) -> WriteResult:
+        raise error
+
+    store = MemoryStore(fail)
+    handler = StoreHandler(store)
+    make_logger(handler).info("placed")
+    assert tracelog.flush(30)
+    assert (store.messages, handler.stats()._replace(retries=0)) == (["placed"], books(1, stored=1))
+
+
+def test_a_stderr_that_raises_whatever_it_likes_ends_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def write(self, _: str) -> None:
+            raise RuntimeError("redirected to something that is closed")
+
+    monkeypatch.setattr(sys, "stderr", Broken())
+    store = MemoryStore(AWAY)
+    make_logger(StoreHandler(store)).info("placed")
     assert tracelog.flush(30)
     assert store.messages == ["placed"]
 

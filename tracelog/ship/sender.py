@@ -182,17 +182,24 @@ class Sender:
         """Send, as long as the sender lives; share the work where there is much of it."""
         try:
             while not self._stop.is_set():
-                self._adopt()
-                self._tell_losses()
-                batch = self.pipeline.take()
-                self._share(batch)
-                if len(batch):
-                    self._send(batch)
-                if not batch.is_full:
-                    self.pipeline.wait(LINGER)
+                try:
+                    self._run_once()
+                except BaseException as error:  # noqa: BLE001 - a sender that dies would send nothing more
+                    self._complain(f"{type(error).__name__} in the sender of {self.url} (keeps trying)")
+                    self._stop.wait(LINGER)
         finally:
             if self._store is not None and self._owns_store:
                 self._store.close()
+
+    def _run_once(self) -> None:
+        self._adopt()
+        self._tell_losses()
+        batch = self.pipeline.take()
+        self._share(batch)
+        if len(batch):
+            self._send(batch)
+        if not batch.is_full:
+            self.pipeline.wait(LINGER)
 
     def _share(self, batch: Batch) -> None:
         """Let a second thread send while there is more than one batch to send, where the store is faster with two."""
@@ -220,20 +227,37 @@ class Sender:
     def _tell_losses(self) -> None:
         """Put a record where others were given up, and say so on stderr."""
         self._is_telling = True
+        try:
+            self._tell()
+        finally:
+            self._is_telling = False
+
+    def _tell(self) -> None:
         for loss in tuple(self.pipeline.losses()):  # as of now: where nothing fits, the record itself is the next loss
             destination = self.pipeline.destination
             self.pipeline.put(gap_document(loss, destination), weight=1)
             if time.monotonic() >= self._next_report:
                 self._next_report = time.monotonic() + COMPLAINT_INTERVAL
                 self._say(f"{self.stats.lost} documents for {self.url} are lost so far: {loss.reason}")
-        self._is_telling = False
 
     def _send(self, batch: Batch) -> None:
-        """Write a batch; on failure pause, longer each time, and write it again. Where the sender ends, put it back."""
+        """Write a batch, and book what became of it. Where the sender ends before, or fails itself, put it back."""
+        result = None
+        try:
+            result = self._written_at_last(batch)
+        finally:
+            if result is None:
+                self.pipeline.put_back(batch)
+        if result is not None:
+            self.pipeline.settle(batch, result)
+            self._heed(result)
+
+    def _written_at_last(self, batch: Batch) -> WriteResult | None:
+        """Write a batch; on failure pause, longer each time, and write it again. None where the sender ends."""
         attempts = 0
         while not self._stop.is_set():
             try:
-                result = self._written(batch)
+                return self._written(batch)
             except Exception as error:  # noqa: BLE001 - a sender that dies would send nothing more
                 _let_go_of_batch(error)
                 attempts += 1
@@ -241,11 +265,7 @@ class Sender:
                 self.state = str(error)
                 self._complain(f"{error} (keeps trying; {self.stats.in_spool} documents wait)")
                 self._stop.wait(_pause(attempts, error))
-                continue
-            self.pipeline.settle(batch, result)
-            self._heed(result)
-            return
-        self.pipeline.put_back(batch)
+        return None
 
     def _heed(self, result: WriteResult) -> None:
         """Pause where some of a batch goes again, longer each time that this happens in a row."""
@@ -299,8 +319,8 @@ class Sender:
     def _say(message: str) -> None:
         try:
             sys.stderr.write(f"tracelog: {message}\n")
-        except (AttributeError, OSError, ValueError):
-            return  # stderr is gone; the counters still know
+        except Exception:  # noqa: BLE001 - stderr is gone, or anybody's; the counters still know
+            return
 
 
 def _about_process(resource: Mapping[str, object]) -> bytes:
