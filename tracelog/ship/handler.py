@@ -16,7 +16,6 @@ from tracelog.resource import detect_resource
 from tracelog.schema.otel import Destination
 from tracelog.ship.log_text import LogText
 from tracelog.ship.pipeline import Stats
-from tracelog.ship.sender import EXIT_TIMEOUT
 from tracelog.ship.senders import keep_for, sender_for
 from tracelog.ship.sending import is_sending
 from tracelog.store import Store
@@ -31,8 +30,6 @@ class StoreHandler(logging.Handler):
     the folder in which what is not yet stored is kept (else `TRACELOG_SPOOL`, else the user's own; False for memory),
     and those of Elasticsearch: `dataset`, `namespace`, `api_key`, `ca_certs`, `ssl_fingerprint`, `compress`.
     """
-
-    flushOnClose = False  # noqa: N815 - logging.shutdown, dictConfig's too, need not wait: the sender outlives the handler
 
     def __init__(
         self,
@@ -78,9 +75,16 @@ class StoreHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - as above; and of what is let go of at once, each stands for itself
             pipeline.unencodable += 1
 
-    def flush(self, timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> None:
-        """Wait until all records are stored, for at most `timeout` seconds; with `durable`, until they are on disk."""
-        self._sender.flush(timeout, durable=durable)
+    def flush(self, timeout: float | None = None, *, durable: bool = False) -> None:
+        """Wait until all records are stored, for at most `timeout` seconds; with `durable`, until they are on disk.
+
+        With neither, as logging calls it when it closes handlers, `dictConfig` too, it waits for no store: what is
+        written by hand is written, and the sender outlives the handler.
+        """
+        if timeout is None and not durable:
+            self._sender.pipeline.spool.persist(durably=False)
+        else:
+            self._sender.flush(timeout or 0.0, durable=durable)
 
     @property
     def destination(self) -> tuple[str, Destination]:
