@@ -57,6 +57,19 @@ def test_a_process_that_ends_without_a_flush_stores_everything(url: str) -> None
     assert found == once(*map(str, range(700)))
 
 
+def test_spans_and_lines_of_a_process_that_ends_without_a_flush_are_stored(url: str) -> None:
+    program = """
+from opentelemetry import trace
+logger.removeHandler(handler)
+tracelog.configure(service="shop", store=sys.argv[1], console=False)
+with trace.get_tracer("shop").start_as_current_span("checkout"):
+    logger.info("placed")
+"""
+    assert run_well(url, program) == once("placed")
+    with open_store(url) as store:
+        assert [span.name for span in store.spans()] == ["checkout"]
+
+
 def test_lines_of_exit_handlers_are_stored_too(url: str) -> None:
     program = 'import atexit; atexit.register(logger.info, "at exit"); logger.info("in time")'
     assert run_well(url, program) == once("in time", "at exit")

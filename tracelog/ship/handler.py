@@ -82,7 +82,7 @@ class StoreHandler(logging.Handler):
         written by hand is written, and the sender outlives the handler.
         """
         if timeout is None and not durable:
-            self._sender.pipeline.spool.persist(durably=False)
+            self._sender.persist()
         else:
             self._sender.flush(timeout or 0.0, durable=durable)
 

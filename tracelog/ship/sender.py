@@ -95,12 +95,17 @@ class Sender:
     def flush(self, timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> bool:
         """Wait until all that was emitted is in the store; False when `timeout` seconds ran out.
 
-        With `durable`, until it is on the disk, which takes no store; False where the spool is in memory.
+        With `durable`, until it is on the disk, which takes no store and as long as the disk takes, whatever `timeout`
+        says; False where the spool is in memory.
         """
         if durable:
             return self.pipeline.spool.persist(durably=True) and self.pipeline.spool.is_durable
         self.start()
         return self.pipeline.flush(timeout)
+
+    def persist(self) -> None:
+        """Have what was emitted outlive the process, as far as that takes no store."""
+        self.pipeline.spool.persist(durably=False)
 
     def close(self, timeout: float = EXIT_TIMEOUT) -> None:
         """Send what waits, for at most `timeout` seconds, and stop.

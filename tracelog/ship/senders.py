@@ -73,7 +73,8 @@ def sender_for(
 def flush(timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> bool:
     """Wait until all that this process emitted is stored; False when `timeout` seconds ran out.
 
-    With `durable`, wait until it is on the disk of this machine instead, safe from a power cut.
+    With `durable`, wait until it is on the disk of this machine instead, safe from a power cut: as long as the disk
+    takes, whatever `timeout` says.
     """
     deadline = time.monotonic() + timeout
     flushed = [sender.flush(max(deadline - time.monotonic(), 0.0), durable=durable) for sender in _all_made()]
