@@ -25,6 +25,7 @@ from tracelog.errors import ConfigurationError, StoreRejectedError, StoreUnavail
 from tracelog.schema.otel import Document, decode_log
 from tracelog.ship import senders
 from tracelog.ship.refused import read_refused, refused_file
+from tracelog.ship.spool import Loss
 from tracelog.store import Store
 from tracelog.store.base import WriteResult
 
@@ -138,6 +139,17 @@ def test_trouble_is_said_once_on_stderr_and_not_at_each_attempt(capsys: pytest.C
     make_logger(handler).info("placed")
     assert tracelog.flush(30)
     assert capsys.readouterr().err == "tracelog: memory: away (keeps trying; 1 documents wait)\n"
+
+
+def test_undecided_traces_that_went_with_a_process_are_said_to_be_lost_in_their_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    handler = StoreHandler(MemoryStore())
+    handler._sender.pipeline.spool.losses.append(Loss(3, "7-a ended before they were decided", what="undecided traces"))
+    make_logger(handler).info("placed")
+    tracelog.shutdown(30)
+    expected = "tracelog: 3 undecided traces for memory: are lost so far: 7-a ended before they were decided\n"
+    assert (capsys.readouterr().err, handler.stats()) == (expected, books(2, stored=2))
 
 
 def test_a_refused_document_is_repaired_and_stored_with_what_it_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ from tracelog.ship.keeper import Keeper
 from tracelog.ship.pipeline import Batch, Pipeline, Stats
 from tracelog.ship.refused import set_aside, write_repairing
 from tracelog.ship.sending import quieten_clients, sending
-from tracelog.ship.spool import Spool
+from tracelog.ship.spool import DOCUMENTS, Spool
 from tracelog.store import Store
 from tracelog.store.base import Refusal, WriteResult
 from tracelog.store.forks import no_fork
@@ -243,7 +243,8 @@ class Sender:
             self.pipeline.put(gap_document(loss, destination), weight=1)
             if time.monotonic() >= self._next_report:
                 self._next_report = time.monotonic() + COMPLAINT_INTERVAL
-                self._say(f"{self.stats.lost} documents for {self.url} are lost so far: {loss.reason}")
+                lost = self.stats.lost if loss.what == DOCUMENTS else loss.records
+                self._say(f"{lost} {loss.what} for {self.url} are lost so far: {loss.reason}")
 
     def _send(self, batch: Batch) -> None:
         """Write a batch, and book what became of it. Where the sender ends before, or fails itself, put it back."""

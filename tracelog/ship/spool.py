@@ -28,6 +28,8 @@ _GROWTH = 4
 _AHEAD = 2
 _NEVER = 1 << 62
 _FULL = "the spool was full"
+DOCUMENTS = "documents"
+"""What is lost where nothing else is said."""
 
 
 class Loss(NamedTuple):
@@ -37,7 +39,7 @@ class Loss(NamedTuple):
     reason: str
     first: bytes | None = None
     last: bytes | None = None
-    what: str = "documents"
+    what: str = DOCUMENTS
 
 
 class Books(NamedTuple):
