@@ -308,7 +308,11 @@ class Spool(Drain):
         What is appended after that begins a new spool.
         """
         with self._preparing, self._lock, self._taking():
+            current, undecided = self._current, self._undecided
             self._end_current()
+            if current is not None and undecided:
+                current.note_undecided(undecided)  # here for once, for no segment comes after it
+                self._undecided = 0
             self._drop_done()
             lost = 0
             for segment in self._segments:
