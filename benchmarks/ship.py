@@ -203,7 +203,7 @@ def send_spool(url: str, name: str, count: int, folder: str) -> None:
     """
     first = contender("tracelog, durable").start(Place(url, f"{name}-first", folder)).handler
     make_logger(first).info("first")
-    first.flush()
+    assert tracelog.flush()
     handler = contender("tracelog, durable").start(Place(url, name, folder)).handler
     assert isinstance(handler, tracelog.StoreHandler)
 

@@ -15,7 +15,7 @@ tracer = TracerProvider().get_tracer("billing")
 with tracer.start_as_current_span("POST /invoices") as span:
     logging.getLogger("billing").info("invoice created", extra={"invoice.id": "I-2041"})
 
-handler.flush()
+tracelog.flush()
 trace_id = f"{span.get_span_context().trace_id:032x}"
 with tracelog.open_store("sqlite:tracelog.db") as store:
     for line in store.logs(trace_id=trace_id):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from logging.config import DictConfigurator, dictConfig, fileConfig
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 import structlog
@@ -45,6 +46,7 @@ def _own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (configure_module, "_left_alone", set()),
         (baggage, "allowed", ()),
         (senders, "_senders", {}),
+        (senders, "_made", WeakSet()),
         (trace, "_TRACER_PROVIDER", None),
         (trace, "_TRACER_PROVIDER_SET_ONCE", Once()),
     ):

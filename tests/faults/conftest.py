@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from weakref import WeakSet
 
 import pytest
 from conftest import VERSIONS
@@ -18,6 +19,7 @@ from .shipping import Shipping
 def _own_senders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test an empty registry of senders that hardly pause, and close at the end what it made."""
     monkeypatch.setattr(senders, "_senders", {})
+    monkeypatch.setattr(senders, "_made", WeakSet())
     monkeypatch.setattr(sender, "_pause", lambda attempts, error: 0.02)
     for name in ("TRACELOG_STORE", "TRACELOG_DATASET", "TRACELOG_NAMESPACE"):
         monkeypatch.delenv(name, raising=False)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from logging.config import DictConfigurator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 import structlog
@@ -89,6 +90,7 @@ def otel_logs() -> OtelLogs:
 def store_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of an embedded store, for senders that end with the test."""
     monkeypatch.setattr(senders, "_senders", {})
+    monkeypatch.setattr(senders, "_made", WeakSet())
     monkeypatch.setattr(tracelog.configuration, "own_handlers", [])
     yield f"sqlite:{tmp_path}/tracelog.db"
     senders.shutdown(timeout=5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
@@ -17,6 +18,7 @@ from tracelog.store import Store, open_store
 def _own_senders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test an empty registry of senders, and close at the end what it made."""
     monkeypatch.setattr(senders, "_senders", {})
+    monkeypatch.setattr(senders, "_made", WeakSet())
     monkeypatch.setattr(sender, "_pause", lambda attempts, error: 0.005)
     for name in ("TRACELOG_STORE", "TRACELOG_DATASET", "TRACELOG_NAMESPACE"):
         monkeypatch.delenv(name, raising=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import logging.config
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -146,14 +145,13 @@ def test_running_dict_config_again_uses_the_same_sender_and_loses_nothing(url: s
     assert first.stats() == second.stats() == books(2, stored=2)
 
 
-if sys.version_info >= (3, 12):  # before, logging flushes every handler that it closes: at most 5 s
-
-    @pytest.mark.usefixtures("_no_handlers_left")
-    def test_running_dict_config_again_does_not_wait_for_a_store_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-        store = MemoryStore(*[StoreUnavailableError("away")] * 10_000)
-        first = configure(store)
-        logging.getLogger("shop").info("placed")
-        monkeypatch.setattr(first, "flush", lambda: pytest.fail("it waits"))
-        configure(store)
-        assert first.stats().in_spool == 1
-        tracelog.shutdown(0)
+@pytest.mark.usefixtures("_no_handlers_left")
+def test_running_dict_config_again_does_not_wait_for_a_store_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore(*[StoreUnavailableError("away")] * 10_000)
+    first = configure(store)
+    logging.getLogger("shop").info("placed")
+    monkeypatch.setattr(first._sender, "flush", lambda *_, **__: pytest.fail("it waits"))
+    configure(store)
+    first.flush()  # as logging did until Python 3.11 when it closed a handler
+    assert first.stats().in_spool == 1
+    tracelog.shutdown(0)

@@ -205,12 +205,10 @@ def test_closing_with_a_disk_leaves_what_waits_and_keeps_what_comes_after(folder
     assert (pipeline.stats, pipeline.flush(0)) == (books(3, in_spool=3, segment_waits=1), False)
     successor = make_pipeline(folder)
     successor.adopt()
-    assert list(successor.take().documents) == [ONE, TWO]
-    successor.close()
-    pipeline.spool.close()
-    successor = make_pipeline(folder)
-    successor.adopt()
-    assert (sorted(document.id for document in successor.take().documents)) == [ONE.id, TWO.id, THREE.id]
+    batch = successor.take()
+    assert list(batch.documents) == [ONE, TWO, THREE]
+    store(successor, batch)
+    assert (pipeline.stats, pipeline.flush(0)) == (books(3, in_spool=3, segment_waits=1), True)
     successor.close()
 
 

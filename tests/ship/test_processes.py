@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tracelog
+from tracelog.ship.spools import waiting
 from tracelog.store import open_store
 
 pytestmark = pytest.mark.slow
@@ -54,6 +55,19 @@ def once(*lines: str) -> Counter[str]:
 def test_a_process_that_ends_without_a_flush_stores_everything(url: str) -> None:
     found = run_well(url, 'for number in range(700): logger.info("%d", number)')
     assert found == once(*map(str, range(700)))
+
+
+def test_spans_and_lines_of_a_process_that_ends_without_a_flush_are_stored(url: str) -> None:
+    program = """
+from opentelemetry import trace
+logger.removeHandler(handler)
+tracelog.configure(service="shop", store=sys.argv[1], console=False)
+with trace.get_tracer("shop").start_as_current_span("checkout"):
+    logger.info("placed")
+"""
+    assert run_well(url, program) == once("placed")
+    with open_store(url) as store:
+        assert [span.name for span in store.spans()] == ["checkout"]
 
 
 def test_lines_of_exit_handlers_are_stored_too(url: str) -> None:
@@ -202,3 +216,41 @@ logger.info("placed")
     assert ended.stderr.splitlines()[-1:] == [
         f"tracelog: 1 documents could not be sent to {url} before the process ended"
     ]
+
+
+@pytest.mark.parametrize("late", ["pass", 'logger.info("parent before the fork")'])
+def test_children_that_are_forked_after_a_shutdown_and_their_parent_each_keep_each_line_once(
+    url: str, late: str
+) -> None:
+    program = f"""
+logger.info("before")
+tracelog.shutdown()
+{late}
+for name in range(3):
+    child = os.fork()
+    if child == 0:
+        for number in range(3):
+            logger.info("child %d %d", name, number)
+        os._exit(0)
+    os.waitpid(child, 0)
+logger.info("parent")
+logger.info("parent again")
+"""
+    run(url, program)
+    expected = ["before", "parent", "parent again", *[f"child {n} {m}" for n in range(3) for m in range(3)], "next"]
+    if late != "pass":
+        expected.append("parent before the fork")
+    assert run_well(url, 'logger.info("next")') == once(*expected)
+
+
+def test_what_a_child_leaves_is_known_by_its_own_pid(tmp_path: Path) -> None:
+    program = """
+child = os.fork()
+if child == 0:
+    logger.info("child")
+    os._exit(0)
+os.waitpid(child, 0)
+print(child)
+"""
+    ended = run(f"sqlite:{tmp_path}/nowhere/tracelog.db", program, TRACELOG_SPOOL=f"{tmp_path}/spool")
+    assert [left.pid for left in waiting(tmp_path / "spool")] == [int(ended.stdout)]

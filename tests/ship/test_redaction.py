@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,11 @@ import tracelog
 from tracelog import JsonFormatter, StoreHandler, StoreRenderer, StoreSpanExporter
 from tracelog.capture.redact import REDACTED, Redactor
 from tracelog.errors import ConfigurationError
+from tracelog.schema.otel import Document
 from tracelog.store import Store
+from tracelog.store.base import WriteResult
+
+from .stores import MemoryStore
 
 SECRET = "hunter2"
 SAID = f"login with password={SECRET} at https://bob:{SECRET}@db.example/orders"
@@ -47,6 +52,31 @@ def test_nothing_in_the_file_of_the_store_is_a_secret(store: Store, tmp_path: Pa
 def test_the_renderer_prints_what_it_stores(store: Store) -> None:
     line = StoreRenderer(store, service="shop")(None, "info", {"event": SAID})
     assert SECRET not in line
+
+
+def test_the_renderer_prints_no_secret_of_an_event_that_cannot_be_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("tracelog.ship.renderer.read_event", fail)
+    line = StoreRenderer(store)(None, "info", {"event": SAID, "api_key": SECRET})
+    assert "login with" in line
+    assert SECRET not in line
+
+
+def test_the_renderer_prints_no_secret_of_what_a_store_logs_in_its_senders_thread() -> None:
+    def log_and_keep(batch: Sequence[Document]) -> WriteResult:
+        lines.append(renderer(None, "info", {"event": SAID}))
+        return store.keep(batch)
+
+    store, lines = MemoryStore(log_and_keep), list[str]()
+    renderer = StoreRenderer(store)
+    renderer(None, "info", {"event": "placed"})
+    assert tracelog.flush(30)
+    assert store.messages == ["placed"]
+    assert ["login with" in line and SECRET not in line for line in lines] == [True]
 
 
 def test_the_formatter_hides_secrets_where_it_is_told_to() -> None:

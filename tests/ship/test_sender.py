@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import stat
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import pytest
 from capture.telemetry import make_logger, make_tracer
 from opentelemetry import context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
+from opentelemetry.trace import use_span
 
 import tracelog
-from tracelog import StoreHandler, StoreSpanExporter
+from tracelog import Keep, KeptSpans, StoreHandler, StoreSpanExporter
 from tracelog.errors import ConfigurationError, StoreRejectedError, StoreUnavailableError
 from tracelog.schema.otel import Document, decode_log
 from tracelog.ship import senders
 from tracelog.ship.refused import read_refused, refused_file
+from tracelog.ship.spool import Loss
 from tracelog.store import Store
 from tracelog.store.base import WriteResult
 
@@ -52,7 +57,8 @@ def test_a_store_that_is_down_at_the_start_gets_everything_later(
     logger = make_logger(handler)
     for number in range(3):
         logger.info("order %d", number)
-    assert not tracelog.flush(0.05)
+    while handler.state == "ready":
+        assert not tracelog.flush(0.05)
     assert handler.stats().in_spool == 3
     (tmp_path / "later").mkdir()
     logger.info("order 3")
@@ -85,6 +91,37 @@ def test_no_error_of_a_store_ends_the_thread(error: Exception) -> None:
     assert store.messages == ["placed"]
 
 
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("a bug")
+
+
+@pytest.mark.parametrize("error", [UnspeakableError, SystemExit])
+def test_not_even_an_error_that_nobody_can_name_ends_the_thread_or_costs_what_was_being_sent(
+    error: type[BaseException],
+) -> None:
+    def fail(_: Sequence[Document]) -> WriteResult:
+        raise error
+
+    store = MemoryStore(fail)
+    handler = StoreHandler(store)
+    make_logger(handler).info("placed")
+    assert tracelog.flush(30)
+    assert (store.messages, handler.stats()._replace(retries=0)) == (["placed"], books(1, stored=1))
+
+
+def test_a_stderr_that_raises_whatever_it_likes_ends_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def write(self, _: str) -> None:
+            raise RuntimeError("redirected to something that is closed")
+
+    monkeypatch.setattr(sys, "stderr", Broken())
+    store = MemoryStore(AWAY)
+    make_logger(StoreHandler(store)).info("placed")
+    assert tracelog.flush(30)
+    assert store.messages == ["placed"]
+
+
 def test_a_reply_that_was_lost_is_recognised_when_the_batch_is_sent_again() -> None:
     def keep_and_fail(batch: Sequence[Document]) -> WriteResult:
         store.keep(batch)
@@ -103,6 +140,17 @@ def test_trouble_is_said_once_on_stderr_and_not_at_each_attempt(capsys: pytest.C
     make_logger(handler).info("placed")
     assert tracelog.flush(30)
     assert capsys.readouterr().err == "tracelog: memory: away (keeps trying; 1 documents wait)\n"
+
+
+def test_undecided_traces_that_went_with_a_process_are_said_to_be_lost_in_their_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    handler = StoreHandler(MemoryStore())
+    handler._sender.pipeline.spool.losses.append(Loss(3, "7-a ended before they were decided", what="undecided traces"))
+    make_logger(handler).info("placed")
+    tracelog.shutdown(30)
+    expected = "tracelog: 3 undecided traces for memory: are lost so far: 7-a ended before they were decided\n"
+    assert (capsys.readouterr().err, handler.stats()) == (expected, books(2, stored=2))
 
 
 def test_a_refused_document_is_repaired_and_stored_with_what_it_said(capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,6 +210,69 @@ def test_a_store_whose_client_logs_and_traces_does_not_feed_itself(monkeypatch: 
         root.manager._clear_cache()  # type: ignore[attr-defined]
     assert store.messages == ["placed", "paid"]
     assert handler.stats() == books(2, stored=2)
+
+
+def collecting(store: MemoryStore) -> Callable[[Sequence[Document]], WriteResult]:
+    """Return an answer of a store in the middle of which garbage is collected, in the sender's thread that is."""
+
+    def collect_and_keep(batch: Sequence[Document]) -> WriteResult:
+        gc.collect()
+        return store.keep(batch)
+
+    return collect_and_keep
+
+
+class Garbage:
+    """What does something when it is collected."""
+
+    def __init__(self, finalise: Callable[[], object]) -> None:
+        self.itself, self.finalise = self, finalise
+
+    def __del__(self) -> None:
+        self.finalise()
+
+
+@pytest.fixture
+def _no_collection_by_chance() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_collection_by_chance")
+@pytest.mark.parametrize("policies", [None, [{"name": "all", "type": "probabilistic", "sampling_percentage": 100}]])
+def test_what_finalisers_log_and_trace_is_stored_though_they_run_in_the_senders_thread(policies: Any) -> None:
+    store = MemoryStore()
+    store.answers += [collecting(store)] * 9  # the first batch may well be on its way before there is any garbage
+    keep = policies and Keep(policies)
+    handler = StoreHandler(store, keep=keep)
+    logger, span = make_logger(handler), make_tracer(KeptSpans(StoreSpanExporter(store), keep)).start_span("stream")
+    with use_span(span):
+        logger.info("streamed")
+    Garbage(span.end)
+    Garbage(partial(logger.info, "closed"))
+    logger.info("placed")
+    del span
+    assert tracelog.flush(30)
+    assert tracelog.flush(30)  # of what finalisers added while the first one waited
+    assert sorted(store.messages) == ["closed", "placed", "streamed"]
+    assert [document.stream for document in store.documents.values()].count("traces") == 1
+    assert handler.stats() == books(4, stored=4)
+
+
+@pytest.mark.usefixtures("_no_collection_by_chance")
+def test_what_a_store_logs_is_left_out_after_a_collection_as_before() -> None:
+    def collect_and_log(batch: Sequence[Document]) -> WriteResult:
+        gc.collect()
+        logger.info("written")
+        return store.keep(batch)
+
+    store = MemoryStore(collect_and_log)
+    logger = make_logger(StoreHandler(store))
+    logger.info("placed")
+    assert tracelog.flush(30)
+    assert tracelog.flush(30)
+    assert store.messages == ["placed"]
 
 
 def test_credentials_are_neither_shown_nor_kept_nor_part_of_the_destination(tmp_path: Path) -> None:
@@ -248,6 +359,19 @@ def test_logging_after_the_shutdown_makes_no_noise_and_is_kept_on_disk_or_counte
     tracelog.shutdown(5)
     assert handler.stats() == books(1, **{fate: 1})
     assert (capsys.readouterr().err, set(threading.enumerate()) - before) == ("", set())
+
+
+def test_what_is_logged_after_the_shutdown_is_sent_by_the_next_sender_of_the_process_and_a_flush_knows() -> None:
+    store = MemoryStore()
+    late = make_logger(StoreHandler(store), name="late")
+    tracelog.shutdown(5)
+    late.info("too late")
+    late.info("later still")
+    assert not tracelog.flush(0)
+    make_logger(StoreHandler(store)).info("begun again")
+    while not tracelog.flush(30):
+        pass
+    assert sorted(store.messages) == ["begun again", "later still", "too late"]
 
 
 def test_a_store_that_was_given_is_left_open_and_one_that_was_opened_is_closed(

@@ -18,6 +18,7 @@ from tracelog.schema.otel import LOGS, TRACES, Destination, Document
 from tracelog.ship import folder as folder_module
 from tracelog.ship import segment as segment_module
 from tracelog.ship import spool as spool_module
+from tracelog.ship.drain import AdoptedSpool
 from tracelog.ship.folder import DestinationFolder
 from tracelog.ship.segment import buffer_size
 from tracelog.ship.segment_files import MappedSegment, slots_of
@@ -318,6 +319,17 @@ def test_a_spool_that_is_closed_and_used_again_never_makes_an_id_twice(make: Mak
         seen += [document.id for document in documents(settle_all(spool))]
         spool.close()
     assert len(set(seen)) == 6
+
+
+def test_what_is_undecided_at_a_close_is_noted_once_for_the_next(folder: DestinationFolder) -> None:
+    spool = Spool(folder)
+    fill(spool, 0)
+    spool.note_undecided(2)
+    for number in (1, 2):
+        spool.close()
+        fill(spool, number)
+    spool.close()
+    assert [AdoptedSpool(process).undecided for process in folder.abandoned()] == [2, 0, 0]
 
 
 def test_what_was_on_its_way_at_the_close_can_be_settled_after_it(make: MakeSpool) -> None:

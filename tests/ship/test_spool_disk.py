@@ -6,17 +6,18 @@ import errno
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from tracelog.ship import folder as folder_module
 from tracelog.ship import spool as spool_module
 from tracelog.ship.folder import DestinationFolder
-from tracelog.ship.segment import buffer_size
+from tracelog.ship.segment import MemorySegment, buffer_size
 from tracelog.ship.segment_files import WrittenSegment
 from tracelog.ship.spool import Books, Spool
 from tracelog.store.bulk import decode_record
@@ -164,6 +165,44 @@ def test_a_spool_in_memory_is_bounded_alike() -> None:
     fill(spool, *range(1, 13))
     assert spool.books() == Books(emitted=13, waiting=6, lost=7, segment_waits=0)
     assert waiting(spool) == [0, 8, 9, 10, 11, 12]
+
+
+@pytest.mark.parametrize("step", ["oldest", "take", "settle"])
+def test_a_signal_handler_that_logs_in_the_middle_of_looking_taking_or_settling_blocks_nobody(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(memory=4 * FILE)
+    fill(spool, *range(4))
+    taken = spool.take(1, 10**9)
+    fill(spool, *range(4, 16))
+    original, give_up = getattr(MemorySegment, step), Spool._give_up_oldest
+    is_making_room = threading.Event()
+    worker = threading.Thread(target=fill, args=(spool, 16), daemon=True)
+
+    def make_room(self: Spool) -> bool:
+        is_making_room.set()
+        return give_up(self)
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        if not is_making_room.is_set():
+            worker.start()
+            assert is_making_room.wait(30)
+            fill(spool, 17)
+        return original(*arguments, **options)
+
+    def work() -> None:
+        spool.oldest()
+        spool.settle(taken)
+        spool.take(1, 10**9)
+
+    monkeypatch.setattr(Spool, "_give_up_oldest", make_room)
+    monkeypatch.setattr(MemorySegment, step, interrupted)
+    main = threading.Thread(target=work, daemon=True)
+    main.start()
+    for thread in (main, worker):
+        thread.join(30)
+        assert not thread.is_alive()
+    assert {16, 17} <= set(waiting(spool))
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE])

@@ -1,13 +1,13 @@
 """The way out of a spool: records are taken in order and settled in any; a segment goes when all of it is settled.
 
-Own and adopted spools drain alike. Nothing that appends ever waits for what drains.
+Own and adopted spools drain alike. What appends waits for what drains only where it has to give up the oldest.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from tracelog.ship.folder import ProcessFolder
 from tracelog.ship.segment import MemorySegment, Taken
@@ -18,13 +18,28 @@ class Drain:
 
     def __init__(self, segments: Iterable[MemorySegment] = ()) -> None:
         self._segments = list(segments)
-        self._taking = threading.RLock()  # reentrant: a signal handler may flush in the middle of a flush
+        self._turn = threading.RLock()  # reentrant: a signal handler may close in the middle of a close
+        self._takers: set[int] = set()
+        """The threads that have the turn or wait for it, by their ident."""
         self._damaged = 0
+
+    @contextmanager
+    def _taking(self) -> Iterator[None]:
+        """Be the only thread that takes, settles or gives up."""
+        thread = threading.get_ident()
+        is_outermost = thread not in self._takers
+        try:
+            self._takers.add(thread)
+            with self._turn:
+                yield
+        finally:
+            if is_outermost:
+                self._takers.discard(thread)
 
     def take(self, most: int, most_bytes: int) -> list[Taken]:
         """Return the next records, in order: at most so many, and so many bytes unless one alone has more."""
         taken: list[Taken] = []
-        with self._taking:
+        with self._taking():
             for segment in tuple(self._segments):
                 count = segment.count  # as of now, for more may come faster than it is taken
                 with suppress(OSError):  # what cannot be read now stays for later
@@ -41,16 +56,15 @@ class Drain:
 
     def settle(self, taken: Sequence[Taken]) -> None:
         """Note that records need no sending any more: first that, for good, and only then is a file deleted."""
-        with self._taking:
+        with self._taking():
             for segment, first, end, _ in taken:
                 segment.settle(first, end)
             self._drop_done()
 
     def oldest(self) -> int | None:
         """Return the number of the oldest record that is not settled."""
-        with self._taking:
-            numbers = (segment.oldest() for segment in self._segments)
-            return next((number for number in numbers if number is not None), None)
+        numbers = (segment.oldest() for segment in tuple(self._segments))
+        return next((number for number in numbers if number is not None), None)
 
     @property
     def waiting(self) -> int:
@@ -100,7 +114,7 @@ class AdoptedSpool(Drain):
 
     def close(self) -> None:
         """Let go of it, and delete what is empty. What was not sent is there for the next to adopt."""
-        with self._taking:
+        with self._taking():
             self._drop_done()
             for segment in self._segments:
                 segment.release()

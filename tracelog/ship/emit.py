@@ -30,9 +30,14 @@ def encode_entry(entry: LogEntry, destination: Destination) -> Document:
 
 
 def emit(
-    pipeline: Pipeline, read: Callable[[], LogEntry], redactor: Redactor | None = None, keep: Keep | None = None
+    pipeline: Pipeline,
+    read: Callable[[], LogEntry],
+    redactor: Redactor | None = None,
+    keep: Keep | None = None,
+    *,
+    stored: bool = True,
 ) -> LogEntry | None:
-    """Read an entry, hide its secrets, encode it and put it on its way, if and when `keep` lets it.
+    """Read an entry, hide its secrets and, if it is to be `stored`, put it on its way, if and when `keep` lets it.
 
     Return what was read; None, counted, where that is impossible.
     """
@@ -40,6 +45,8 @@ def emit(
         entry = read()
         if redactor is not None:
             entry = redactor(entry)
+        if not stored:
+            return entry
         if keep is None:
             _put(pipeline, entry)
         else:

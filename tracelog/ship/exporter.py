@@ -61,8 +61,8 @@ class StoreSpanExporter(SpanExporter):
         return self._sender.flush(timeout_millis / 1000)
 
     def shutdown(self) -> None:
-        """Wait, for a bounded time, until what was exported is stored. The pipeline goes on for others."""
-        self._sender.flush()
+        """Wait for no store: the pipeline goes on, for others too, and is drained when the interpreter exits."""
+        self._sender.persist()
 
     def stats(self) -> Stats:
         """Return what was emitted, stored, refused and lost, and what waits."""

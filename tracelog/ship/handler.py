@@ -16,7 +16,6 @@ from tracelog.resource import detect_resource
 from tracelog.schema.otel import Destination
 from tracelog.ship.log_text import LogText
 from tracelog.ship.pipeline import Stats
-from tracelog.ship.sender import EXIT_TIMEOUT
 from tracelog.ship.senders import keep_for, sender_for
 from tracelog.ship.sending import is_sending
 from tracelog.store import Store
@@ -31,8 +30,6 @@ class StoreHandler(logging.Handler):
     the folder in which what is not yet stored is kept (else `TRACELOG_SPOOL`, else the user's own; False for memory),
     and those of Elasticsearch: `dataset`, `namespace`, `api_key`, `ca_certs`, `ssl_fingerprint`, `compress`.
     """
-
-    flushOnClose = False  # noqa: N815 - logging.shutdown, dictConfig's too, need not wait: the sender outlives the handler
 
     def __init__(
         self,
@@ -60,6 +57,8 @@ class StoreHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Encode a record and put it on its way, if it is kept and its trace is not yet to be decided."""
+        if is_sending():
+            return
         keep = self._keep
         if keep is None:
             self._put(record)
@@ -70,17 +69,22 @@ class StoreHandler(logging.Handler):
             self._sender.pipeline.unencodable += 1
 
     def _put(self, record: logging.LogRecord) -> None:
-        if is_sending():
-            return
         pipeline = self._sender.pipeline
         try:
             pipeline.put_body(self._text.document(record), (record.levelno or 0) >= logging.WARNING)
         except Exception:  # noqa: BLE001 - as above; and of what is let go of at once, each stands for itself
             pipeline.unencodable += 1
 
-    def flush(self, timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> None:
-        """Wait until all records are stored, for at most `timeout` seconds; with `durable`, until they are on disk."""
-        self._sender.flush(timeout, durable=durable)
+    def flush(self, timeout: float | None = None, *, durable: bool = False) -> None:
+        """Wait until all records are stored, for at most `timeout` seconds; with `durable`, until they are on disk.
+
+        With neither, as logging calls it when it closes handlers, `dictConfig` too, it waits for no store: what is
+        written by hand is written, and the sender outlives the handler.
+        """
+        if timeout is None and not durable:
+            self._sender.persist()
+        else:
+            self._sender.flush(timeout or 0.0, durable=durable)
 
     @property
     def destination(self) -> tuple[str, Destination]:

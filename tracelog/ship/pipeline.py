@@ -128,7 +128,7 @@ class Pipeline:
             return
         self.spool.append(document, weight, action)
         if self._is_closed:
-            self.spool.persist(durably=False)  # there is no keeper any more
+            self._lost_at_close += self.spool.close(durably=False)  # nobody here sends it: another sender may
         if not self.is_served:
             self._start()
 
@@ -233,7 +233,7 @@ class Pipeline:
             self._is_wanted = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._is_closed or is_settled(), timeout=timeout)
-            is_left = self._is_closed and (self.spool.waiting or self._lost_at_close)
+            is_left = self._is_closed and (not self.spool.is_empty or self._lost_at_close)
             return is_settled() and not is_left
 
     def close(self) -> None:

@@ -57,8 +57,12 @@ class StoreRenderer:
         def read() -> LogEntry:
             return read_event(logger, method_name, event_dict, self._resource)
 
-        entry = None if is_sending() else emit(self._sender.pipeline, read, self._redactor, self._keep)
-        return encode_line(dict(event_dict) if entry is None else self._line(entry))
+        entry = emit(self._sender.pipeline, read, self._redactor, self._keep, stored=not is_sending())
+        return encode_line(self._without_secrets(event_dict) if entry is None else self._line(entry))
+
+    def _without_secrets(self, event_dict: MutableMapping[str, Any]) -> dict[str, Any]:
+        """Return an event that could not be read as it may be printed all the same."""
+        return dict(event_dict) if self._redactor is None else self._redactor.said("", dict(event_dict), None)[1]
 
     def record(self, method_name: str, severity: int, event: Any, args: tuple[Any, ...], said: dict[str, Any]) -> None:
         """Record an event that is not logged, for as long as its trace is undecided. Never raises."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+from collections.abc import Callable
 from contextlib import suppress
 
 from tracelog.ship.folder import DestinationFolder, ProcessFolder
@@ -17,9 +18,11 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 class Room:
-    """Makes the segments of one spool. `folder`: None for memory alone; `about`: JSON that is kept with each."""
+    """Makes the segments of one spool. `folder`: None for memory alone; `about` makes JSON that is kept with each."""
 
-    def __init__(self, folder: DestinationFolder | None, about: bytes, *, quota: int, memory: int) -> None:
+    def __init__(
+        self, folder: DestinationFolder | None, about: Callable[[], bytes], *, quota: int, memory: int
+    ) -> None:
         self.folder = folder
         self._about = about
         self._quota, self._memory = quota, memory
@@ -54,7 +57,7 @@ class Room:
                 return None
             if own is None:
                 own = self.own = self.folder.claim(f"{self._id:016x}-{next(self._numbers)}")
-            return own.create(next(self._numbers), size, self._about)
+            return own.create(next(self._numbers), size, self._about())
         except OSError as error:
             self.is_disk_full = error.errno in _FULL
             self.trouble = f"{error}; what is logged is kept in memory"
@@ -68,7 +71,7 @@ class Room:
         """Make one on disk, small and in place of a larger one."""
         if self.own is not None:
             with suppress(OSError):
-                return self.own.create(next(self._numbers), size, self._about)
+                return self.own.create(next(self._numbers), size, self._about())
         return None
 
     @property

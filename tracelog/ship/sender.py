@@ -11,8 +11,9 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from traceback import clear_frames
 
 import msgspec
@@ -26,7 +27,7 @@ from tracelog.ship.keeper import Keeper
 from tracelog.ship.pipeline import Batch, Pipeline, Stats
 from tracelog.ship.refused import set_aside, write_repairing
 from tracelog.ship.sending import quieten_clients, sending
-from tracelog.ship.spool import Spool
+from tracelog.ship.spool import DOCUMENTS, Spool
 from tracelog.store import Store
 from tracelog.store.base import Refusal, WriteResult
 from tracelog.store.forks import no_fork
@@ -61,9 +62,8 @@ class Sender:
         folder: DestinationFolder | None = None,
     ) -> None:
         self.url = url
-        spool = Spool(
-            folder, _about_process(), destination=destination, wake=self._wake_keeper, complain=self._complain_of_disk
-        )
+        about = partial(_about_process, dict(detect_resource()))
+        spool = Spool(folder, about, destination=destination, wake=self._wake_keeper, complain=self._complain_of_disk)
         self.pipeline = Pipeline(destination, spool, self.start)
         self._keeper = Keeper(spool, self._complain_of_disk)
         self._open_target = open_target
@@ -101,12 +101,17 @@ class Sender:
     def flush(self, timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> bool:
         """Wait until all that was emitted is in the store; False when `timeout` seconds ran out.
 
-        With `durable`, until it is on the disk, which takes no store; False where the spool is in memory.
+        With `durable`, until it is on the disk, which takes no store and as long as the disk takes, whatever `timeout`
+        says; False where the spool is in memory.
         """
         if durable:
             return self.pipeline.spool.persist(durably=True) and self.pipeline.spool.is_durable
         self.start()
         return self.pipeline.flush(timeout)
+
+    def persist(self) -> None:
+        """Have what was emitted outlive the process, as far as that takes no store."""
+        self.pipeline.spool.persist(durably=False)
 
     def close(self, timeout: float = EXIT_TIMEOUT) -> None:
         """Send what waits, for at most `timeout` seconds, and stop.
@@ -114,6 +119,8 @@ class Sender:
         Where all of it is on the disk, a store that is away is not waited for: the next process sends it. What is in
         memory only is given up after the time, counted and said on stderr.
         """
+        if self._stop.is_set():
+            return
         was_served = self.pipeline.is_served
         if was_served:
             self.drain(timeout)
@@ -185,17 +192,24 @@ class Sender:
         """Send, as long as the sender lives; share the work where there is much of it."""
         try:
             while not self._stop.is_set():
-                self._adopt()
-                self._tell_losses()
-                batch = self.pipeline.take()
-                self._share(batch)
-                if len(batch):
-                    self._send(batch)
-                if not batch.is_full:
-                    self.pipeline.wait(LINGER)
+                try:
+                    self._run_once()
+                except BaseException as error:  # noqa: BLE001 - a sender that dies would send nothing more
+                    self._complain(f"{type(error).__name__} in the sender of {self.url} (keeps trying)")
+                    self._stop.wait(LINGER)
         finally:
             if self._store is not None and self._owns_store:
                 self._store.close()
+
+    def _run_once(self) -> None:
+        self._adopt()
+        self._tell_losses()
+        batch = self.pipeline.take()
+        self._share(batch)
+        if len(batch):
+            self._send(batch)
+        if not batch.is_full:
+            self.pipeline.wait(LINGER)
 
     def _share(self, batch: Batch) -> None:
         """Let a second thread send while there is more than one batch to send, where the store is faster with two."""
@@ -223,20 +237,38 @@ class Sender:
     def _tell_losses(self) -> None:
         """Put a record where others were given up, and say so on stderr."""
         self._is_telling = True
+        try:
+            self._tell()
+        finally:
+            self._is_telling = False
+
+    def _tell(self) -> None:
         for loss in tuple(self.pipeline.losses()):  # as of now: where nothing fits, the record itself is the next loss
             destination = self.pipeline.destination
             self.pipeline.put(gap_document(loss, destination), weight=1)
             if time.monotonic() >= self._next_report:
                 self._next_report = time.monotonic() + COMPLAINT_INTERVAL
-                self._say(f"{self.stats.lost} documents for {self.url} are lost so far: {loss.reason}")
-        self._is_telling = False
+                lost = self.stats.lost if loss.what == DOCUMENTS else loss.records
+                self._say(f"{lost} {loss.what} for {self.url} are lost so far: {loss.reason}")
 
     def _send(self, batch: Batch) -> None:
-        """Write a batch; on failure pause, longer each time, and write it again. Where the sender ends, put it back."""
+        """Write a batch, and book what became of it. Where the sender ends before, or fails itself, put it back."""
+        result = None
+        try:
+            result = self._written_at_last(batch)
+        finally:
+            if result is None:
+                self.pipeline.put_back(batch)
+        if result is not None:
+            self.pipeline.settle(batch, result)
+            self._heed(result)
+
+    def _written_at_last(self, batch: Batch) -> WriteResult | None:
+        """Write a batch; on failure pause, longer each time, and write it again. None where the sender ends."""
         attempts = 0
         while not self._stop.is_set():
             try:
-                result = self._written(batch)
+                return self._written(batch)
             except Exception as error:  # noqa: BLE001 - a sender that dies would send nothing more
                 _let_go_of_batch(error)
                 attempts += 1
@@ -244,11 +276,7 @@ class Sender:
                 self.state = str(error)
                 self._complain(f"{error} (keeps trying; {self.stats.in_spool} documents wait)")
                 self._stop.wait(_pause(attempts, error))
-                continue
-            self.pipeline.settle(batch, result)
-            self._heed(result)
-            return
-        self.pipeline.put_back(batch)
+        return None
 
     def _heed(self, result: WriteResult) -> None:
         """Pause where some of a batch goes again, longer each time that this happens in a row."""
@@ -302,13 +330,13 @@ class Sender:
     def _say(message: str) -> None:
         try:
             sys.stderr.write(f"tracelog: {message}\n")
-        except (AttributeError, OSError, ValueError):
-            return  # stderr is gone; the counters still know
+        except Exception:  # noqa: BLE001 - stderr is gone, or anybody's; the counters still know
+            return
 
 
-def _about_process() -> bytes:
+def _about_process(resource: Mapping[str, object]) -> bytes:
     """Return what is kept with each segment: whose it is."""
-    return msgspec.json.encode({"pid": os.getpid(), "resource": dict(detect_resource())})
+    return msgspec.json.encode({"pid": os.getpid(), "resource": resource})
 
 
 def _pause(attempts: int, error: Exception) -> float:

@@ -1,6 +1,7 @@
 """The senders of this process: one for each destination, made on first use, drained when the interpreter exits.
 
-They are kept for the life of the process, whatever becomes of handlers. A forked child has them too, each begun anew.
+They are kept until then, whatever becomes of handlers. A forked child has them too, each begun anew: also those that
+are closed, which handlers may go on to use.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from typing import Any, Literal
-from weakref import finalize
+from weakref import WeakSet, finalize
 
 from tracelog.keep.keeping import Given, Keep, decide_all, resolve_keep
 from tracelog.ship.folder import DestinationFolder, spool_root
@@ -20,7 +21,10 @@ from tracelog.ship.sending import forget_threads
 from tracelog.store import Store, open_store, public_url, resolve_destination, resolve_url
 
 _senders: dict[Hashable, Sender] = {}
-_registry = threading.Lock()
+"""Those that are open, by their destination."""
+_made: WeakSet[Sender] = WeakSet()
+"""Those that are open, and those that are closed and still in somebody's hands."""
+_registry = threading.RLock()  # reentrant: a signal handler may flush, or shut down, in the middle of a configure
 
 
 def sender_for(
@@ -62,17 +66,18 @@ def sender_for(
         if key not in _senders:
             folder = None if root is None else DestinationFolder.of(root, url, destination)
             _senders[key] = Sender(target, url, destination, owns_store=not isinstance(store, Store), folder=folder)
+            _made.add(_senders[key])
         return _senders[key]
 
 
 def flush(timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> bool:
     """Wait until all that this process emitted is stored; False when `timeout` seconds ran out.
 
-    With `durable`, wait until it is on the disk of this machine instead, safe from a power cut.
+    With `durable`, wait until it is on the disk of this machine instead, safe from a power cut: as long as the disk
+    takes, whatever `timeout` says.
     """
     deadline = time.monotonic() + timeout
-    senders = list(_senders.values())
-    flushed = [sender.flush(max(deadline - time.monotonic(), 0.0), durable=durable) for sender in senders]
+    flushed = [sender.flush(max(deadline - time.monotonic(), 0.0), durable=durable) for sender in _all_made()]
     return all(flushed)
 
 
@@ -92,17 +97,21 @@ def shutdown(timeout: float = EXIT_TIMEOUT) -> None:
     deadline = time.monotonic() + timeout
     decide_all()
     with _registry:
-        senders = list(_senders.values())
         _senders.clear()
-    for sender in senders:
+    for sender in _all_made():
         sender.close(max(deadline - time.monotonic(), 0.0))
+
+
+def _all_made() -> list[Sender]:
+    with _registry:
+        return list(_made)
 
 
 def _reset_after_fork() -> None:
     global _registry  # noqa: PLW0603 - the parent may have held it when it forked
-    _registry = threading.Lock()
+    _registry = threading.RLock()
     forget_threads()
-    for sender in _senders.values():
+    for sender in _all_made():
         sender.begin_in_child()
 
 

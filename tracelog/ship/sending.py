@@ -1,7 +1,12 @@
-"""What a sender's own threads do is no part of the application: neither logged nor traced into what they send."""
+"""What a sender's own threads do is no part of the application: neither logged nor traced into what they send.
+
+What the garbage collector runs in them is: it picks the thread that happens to allocate, and a finaliser that logs, or
+ends a span, is the application's in whichever that is.
+"""
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +15,8 @@ from threading import get_ident
 _CLIENTS = ("elastic_transport", "elasticsearch", "urllib3")
 _threads: set[int] = set()
 """Those that send, by their ident: quicker to ask than a `threading.local`."""
+_collecting: set[int] = set()
+"""Those that would send, and collect garbage just now."""
 
 
 def is_sending() -> bool:
@@ -23,6 +30,8 @@ def sending() -> Iterator[None]:
     from opentelemetry import context
     from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 
+    if _lend not in gc.callbacks:
+        gc.callbacks.append(_lend)
     _threads.add(get_ident())
     context.attach(context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
     try:
@@ -31,9 +40,19 @@ def sending() -> Iterator[None]:
         _threads.discard(get_ident())
 
 
+def _lend(phase: str, _: dict[str, int]) -> None:
+    """Lend a thread to the application while it collects garbage."""
+    thread = get_ident()
+    lender, borrower = (_threads, _collecting) if phase == "start" else (_collecting, _threads)
+    if thread in lender:
+        lender.discard(thread)
+        borrower.add(thread)
+
+
 def forget_threads() -> None:
     """Forget, in a forked child, who sends: they are the parent's."""
     _threads.clear()
+    _collecting.clear()
 
 
 def quieten_clients() -> None:

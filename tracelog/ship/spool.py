@@ -11,8 +11,8 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from tracelog.schema.otel import LOGS, Destination
@@ -28,6 +28,8 @@ _GROWTH = 4
 _AHEAD = 2
 _NEVER = 1 << 62
 _FULL = "the spool was full"
+DOCUMENTS = "documents"
+"""What is lost where nothing else is said."""
 
 
 class Loss(NamedTuple):
@@ -37,7 +39,7 @@ class Loss(NamedTuple):
     reason: str
     first: bytes | None = None
     last: bytes | None = None
-    what: str = "documents"
+    what: str = DOCUMENTS
 
 
 class Books(NamedTuple):
@@ -52,14 +54,14 @@ class Books(NamedTuple):
 class Spool(Drain):
     """The spool of this process for one destination.
 
-    `folder`: None for memory alone. `about`: JSON that is kept with each segment. `wake` is called when there is
+    `folder`: None for memory alone. `about` makes JSON that is kept with each segment. `wake` is called when there is
     something for the keeper to do; `complain` hears from the keeper, in one line, why something is not kept on disk.
     """
 
     def __init__(
         self,
         folder: DestinationFolder | None = None,
-        about: bytes = b"{}",
+        about: Callable[[], bytes] = lambda: b"{}",
         *,
         destination: Destination = Destination(),  # noqa: B008 - a frozen value
         wake: Callable[[], None] = lambda: None,
@@ -109,6 +111,11 @@ class Spool(Drain):
 
         Without one it is a log record, and gets an id by its place in the order of the calls.
         """
+        if (
+            self._takers and threading.get_ident() in self._takers
+        ):  # a signal handler or a finaliser, in the middle of it
+            self._deferred.append((document, weight, action))  # for who appends may wait for the turn to give up
+            return
         with self._lock:
             if self._is_appending:
                 self._deferred.append((document, weight, action))
@@ -130,6 +137,21 @@ class Spool(Drain):
                 self._is_appending = False
                 while self._deferred:  # also where a signal handler has logged, and then raised
                     self.append(*self._deferred.popleft())
+
+    @contextmanager
+    def _taking(self) -> Iterator[None]:
+        """Do as every drain does, and append then what could not be appended meanwhile."""
+        try:
+            with super()._taking():
+                yield
+        finally:
+            if self._deferred and threading.get_ident() not in self._takers:
+                self._append_deferred()
+
+    def _append_deferred(self) -> None:
+        with self._lock:
+            while self._deferred and not self._is_appending:
+                self.append(*self._deferred.popleft())
 
     def _append_to_next(self, record: bytes, weight: int) -> None:
         """Keep a record that the current segment has no room for."""
@@ -264,6 +286,12 @@ class Spool(Drain):
         """Whether a close left records on disk."""
         return any(segment.is_durable and segment.waits for segment in self._left)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits but what a close left on disk and somebody else has sent since."""
+        left = (segment for segment in self._left if segment.is_there or not segment.is_durable)
+        return not super().waiting and not any(segment.waits for segment in left)
+
     def books(self) -> Books:
         """Return what was counted, all of it at one moment."""
         with self._lock:
@@ -274,17 +302,21 @@ class Spool(Drain):
         """How many records are not settled, those among them that a closed spool left on disk."""
         return super().waiting + sum(segment.waits for segment in self._left)
 
-    def close(self) -> int:
+    def close(self, *, durably: bool = True) -> int:
         """Let go of the files, for whoever comes next; return how many records were lost as they are on no disk.
 
         What is appended after that begins a new spool.
         """
-        with self._preparing, self._lock, self._taking:
+        with self._preparing, self._lock, self._taking():
+            current, undecided = self._current, self._undecided
             self._end_current()
+            if current is not None and undecided:
+                current.note_undecided(undecided)  # here for once, for no segment comes after it
+                self._undecided = 0
             self._drop_done()
             lost = 0
             for segment in self._segments:
-                self._persist(segment, durably=True)
+                self._persist(segment, durably=durably)
                 segment.close()
                 if not segment.is_durable:
                     lost += segment.give_up_waiting()
@@ -318,7 +350,7 @@ class Spool(Drain):
 
         One that is on a disk that takes nothing more, and not as it is full, would make no room.
         """
-        with self._taking:
+        with self._taking():
             candidates = [
                 segment
                 for segment in self._segments
@@ -332,11 +364,12 @@ class Spool(Drain):
             waiting: list[tuple[int, bytes]] = []
             with suppress(OSError):
                 waiting += victim.waiting()
-            position = self._segments.index(victim)
-            self._segments.remove(victim)
             kept = None if victim.is_kept else self._holding(victim, [record for weight, record in waiting if weight])
+            position = self._segments.index(victim)
+            self._segments[position : position + 1] = (
+                [kept] if kept else []
+            )  # at once, for a flush may look at any time
             if kept is not None:
-                self._segments.insert(position, kept)
                 waiting = [(weight, record) for weight, record in waiting if not weight]
             victim.remove()
             lost = victim.waits - (kept.count if kept else 0)
@@ -359,7 +392,8 @@ class Spool(Drain):
         if not records:
             return None
         size = max(sum(map(len, records)), len(records) * PER_SLOT)
-        segment = self._room.beyond_quota(size) or self._room.in_memory(size, self._held)
+        held = self._held - (0 if victim.is_durable else victim.size)
+        segment = self._room.beyond_quota(size) or self._room.in_memory(size, held)
         if segment is not None:
             segment.begin(victim.first)
             for record in records:
