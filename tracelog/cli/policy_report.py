@@ -11,7 +11,7 @@ from tracelog import ids
 from tracelog.keep.outcome import Amount, Fates, Loss, Replay
 from tracelog.keep.policies import MILLISECOND, Latency, Level, Policy, Probabilistic, StatusCode
 from tracelog.read.wording import three_digits
-from tracelog.schema.times import format_iso, format_short
+from tracelog.schema.times import format_iso
 from tracelog.show import text
 from tracelog.show.json_output import milliseconds
 from tracelog.show.styled import Line, folded, writer
@@ -71,7 +71,7 @@ def _figures(amount: Amount, replay: Replay) -> tuple[str, ...]:
 
 
 def _said(replay: Replay) -> list[str]:
-    window = f"from {format_short(replay.start)} until {format_short(replay.end)}"
+    window = f"from {format_iso(replay.start, digits=0)} until {format_iso(replay.end, digits=0)}"
     slow_by = f"the threshold of {replay.slow_by}" if replay.slow_by else "the 99th percentile"
     said = [
         f"all traces: {_fates(replay.fates)}",

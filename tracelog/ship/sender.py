@@ -109,6 +109,11 @@ class Sender:
         self.start()
         return self.pipeline.flush(timeout)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it is closed and has no disk: what it is still given is lost, as its books say, and not awaited."""
+        return self._stop.is_set() and not self.pipeline.spool.is_durable
+
     def persist(self) -> None:
         """Have what was emitted outlive the process, as far as that takes no store."""
         self.pipeline.spool.persist(durably=False)

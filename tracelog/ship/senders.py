@@ -77,8 +77,8 @@ def flush(timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> bool:
     takes, whatever `timeout` says.
     """
     deadline = time.monotonic() + timeout
-    flushed = [sender.flush(max(deadline - time.monotonic(), 0.0), durable=durable) for sender in _all_made()]
-    return all(flushed)
+    waiting = [sender for sender in _all_made() if not sender.is_over]
+    return all([sender.flush(max(deadline - time.monotonic(), 0.0), durable=durable) for sender in waiting])
 
 
 def keep_for(sender: Sender, given: Given | None) -> Keep | None:
