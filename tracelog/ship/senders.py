@@ -78,7 +78,8 @@ def flush(timeout: float = EXIT_TIMEOUT, *, durable: bool = False) -> bool:
     """
     deadline = time.monotonic() + timeout
     waiting = [sender for sender in _all_made() if not sender.is_over]
-    return all([sender.flush(max(deadline - time.monotonic(), 0.0), durable=durable) for sender in waiting])
+    flushed = [sender.flush(max(deadline - time.monotonic(), 0.0), durable=durable) for sender in waiting]
+    return all(flushed)
 
 
 def keep_for(sender: Sender, given: Given | None) -> Keep | None:
