@@ -18,6 +18,11 @@ import msgspec
 
 Attributes = Mapping[str, Any]
 
+CALLING, CALLED = ("CLIENT", "PRODUCER"), ("SERVER", "CONSUMER")
+"""The kinds of spans on the two sides of a call."""
+SAMPLED = 1
+"""The flag of a trace whose spans are recorded (W3C Trace Context)."""
+
 LEVELS = {"DEBUG": 5, "INFO": 9, "WARNING": 13, "ERROR": 17, "CRITICAL": 21}
 """The severity number at which each level begins (OpenTelemetry logs data model)."""
 
@@ -310,7 +315,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     def root_node(self) -> Node | None:
         """The place of `root`."""
         tops = [node for node in self.nodes if node.parent is None]
-        entries = [node for node in tops if node.span.kind in ("SERVER", "CONSUMER")]
+        entries = [node for node in tops if node.span.kind in CALLED]
         chosen = [node for node in tops if node.is_root] or entries or tops[:1]
         return max(chosen, key=lambda node: node.span.duration, default=None)
 

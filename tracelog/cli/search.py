@@ -107,9 +107,7 @@ def _followed(ask: Callable[..., Iterator[LogEntry]], trace_id: str | None, sinc
     if begin is None and trace_id is None:
         begin = time.time_ns()
     tail = Tail(lambda since: ask(since=since), begin, late=LATE if trace_id is None else None)
-    _begun(ask(since=begin))
-    say("following: interrupt to end")
-    for line in follow(tail, say):
+    for line in follow(tail, say, partial(say, "following: interrupt to end")):
         yield line
         sys.stdout.flush()  # printed by now: whoever reads from a pipe has it at once
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from tracelog.model import CALLED
 from tracelog.schema.times import format_iso
 from tracelog.show import console as show
 from tracelog.show import tables
 from tracelog.show.text import duration
 from tracelog.store import DEFAULT_URL, resolve_url
-from tracelog.store.query import ENTRY_KINDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +32,7 @@ def show_around(store: Store, result: ShopResult) -> None:
         f"{result.checkouts:,} checkouts in {duration(result.elapsed)}, {result.failures} failed:"
         f" p50 {duration(result.p50)}, p99 {duration(result.p99)}. All is well?"
     )
-    operations = [row for row in store.operations(since=since) if row.kind in ENTRY_KINDS]
+    operations = [row for row in store.operations(since=since) if row.kind in CALLED]
     _say(out, store, f"ops --since {since}")
     tables.print_operations(out, operations)
     _say(out, store, f"slow --since {since} --limit {SLOWEST}")

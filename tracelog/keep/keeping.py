@@ -25,11 +25,10 @@ from tracelog.capture.stdlib import STAMP, level_number, stamp_of
 from tracelog.errors import ConfigurationError
 from tracelog.keep.policy_files import load_policies
 from tracelog.keep.recorder import AT_ONCE, Limits, Recorder
-from tracelog.model import LogEntry
+from tracelog.model import SAMPLED, LogEntry
 
 UNDECIDED = "tracelog.undecided"
 """The attribute, true, of a line that did not wait until its trace was decided: it may be all that is kept of it."""
-_SAMPLED = 1
 _DROP_BELOW = "drop_below:"
 _RECORD_SIZE = 600
 """About how many bytes a record takes, beside its text."""
@@ -79,7 +78,7 @@ class Keep:
             if logged:
                 sink(record)
             return
-        if not stamp.flags & _SAMPLED:
+        if not stamp.flags & SAMPLED:
             logged = logged and severity >= self._lowest_if_unsampled
         if self.recorder is not None:
             if not is_plain(record):
@@ -91,14 +90,14 @@ class Keep:
 
     def put_entry(self, entry: LogEntry, sink: Callable[[LogEntry], None]) -> None:
         """Do the same with what is read of a record already."""
-        severity, flags = entry.severity_number or 0, _SAMPLED if entry.trace_flags is None else entry.trace_flags
+        severity, flags = entry.severity_number or 0, SAMPLED if entry.trace_flags is None else entry.trace_flags
         logged = severity >= self._lowest
         if entry.trace_id is None:
             if logged:
                 sink(entry)
             return
         trace_id = int(entry.trace_id, 16)
-        if not flags & _SAMPLED:
+        if not flags & SAMPLED:
             logged = logged and severity >= self._lowest_if_unsampled
         if self.recorder is not None:
             logged = self.recorder.line(trace_id, severity, entry, sink, _RECORD_SIZE, logged=logged)

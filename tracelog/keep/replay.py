@@ -16,11 +16,10 @@ import msgspec
 
 from tracelog.keep.outcome import Amount, Fates, Loss, Replay
 from tracelog.keep.policies import MILLISECOND, Evidence, Latency, Policy, decide
-from tracelog.model import LEVELS, LogEntry, Span
+from tracelog.model import CALLED, LEVELS, LogEntry, Span
 from tracelog.schema import otel
 
 _SLOWEST = 99
-_ENTRIES = ("SERVER", "CONSUMER")
 _ROOT, _ENTRY, _ANY = 2, 1, 0
 _NEVER = -1
 
@@ -81,7 +80,7 @@ def replay(policies: Sequence[Policy], spans: Iterable[Span], lines: Iterable[Lo
 
 def _add_span(seen: _Seen, span: Span) -> None:
     part = seen.parts.setdefault(span.service, _Part())
-    rank = _ENTRY if span.kind in _ENTRIES else _ANY
+    rank = _ENTRY if span.kind in CALLED else _ANY
     rank = rank if span.parent_span_id else _ROOT
     if rank != _ANY:
         part.entry = max(part.entry, span.duration)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from tracelog.model import SpanOutline
+from tracelog.model import CALLED, CALLING, SpanOutline
 from tracelog.read.copies import in_order
-from tracelog.read.parents import CALLING, SpanIndex, trace_ancestry
+from tracelog.read.parents import SpanIndex, trace_ancestry
 
 _LATER = -1  # of a span below one that starts after it
 
@@ -15,7 +15,7 @@ Id = tuple[str, str]
 Known = Mapping[Id, Sequence[SpanOutline]]
 """Spans by their ids, which a client and a server may share."""
 
-_PAIRS = (("CLIENT", "SERVER"), ("PRODUCER", "CONSUMER"))
+_PAIRS = tuple(zip(CALLING, CALLED, strict=True))
 
 
 class CalledTrace:

@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from tracelog.model import Ghost, LogEntry, Span
+from tracelog.model import CALLING, SAMPLED, Ghost, LogEntry, Span
 from tracelog.read.wording import count
 
 NEVER, NOT_YET, NOT_SAMPLED = "never arrived", "not here yet", "not sampled"
-_SAMPLED = 1
-_LOCAL = ("INTERNAL", "CLIENT", "PRODUCER")
+_LOCAL = ("INTERNAL", *CALLING)
 """Kinds of span whose parent is in the same process."""
 _SERVICES_NAMED = 3
 
@@ -56,7 +55,7 @@ def evidence(ghost: Ghost) -> str:
 def _ghost(span_id: str, children: Sequence[Span], lines: Sequence[LogEntry]) -> Ghost:
     times = [line.time for line in lines if line.has_time] or [line.time for line in lines if not children]
     flags = [line.trace_flags for line in lines if line.trace_flags is not None]
-    unsampled = bool(flags) and not any(flag & _SAMPLED for flag in flags)
+    unsampled = bool(flags) and not any(flag & SAMPLED for flag in flags)
     ghost = Ghost(
         span_id=span_id,
         start=min([*times, *(child.start for child in children)]),

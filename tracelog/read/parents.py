@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeGuard
 
-CALLING, CALLED = ("CLIENT", "PRODUCER"), ("SERVER", "CONSUMER")
-"""The kinds of the two sides of a call."""
+from tracelog.model import CALLED, CALLING
 
 
 class Placed(Protocol):
@@ -60,8 +59,8 @@ class SpanIndex:
         positions = range(len(spans))
         self._first = {span.span_id: place for place, span in zip(reversed(positions), reversed(spans), strict=True)}
         self._shared = _shared(spans) if len(self._first) < len(spans) else {}
-        for nothing in [held for held in self._first if not held.strip("0")]:
-            del self._first[nothing]
+        for span_id in [held for held in self._first if not is_id(held)]:
+            del self._first[span_id]
 
     def __contains__(self, span_id: str) -> bool:
         return span_id in self._first

@@ -70,10 +70,11 @@ class Tail:
         return in_call_order(due)
 
 
-def follow(tail: Tail, troubled: Callable[[str], None]) -> Iterator[LogEntry]:
+def follow(tail: Tail, troubled: Callable[[str], None], begun: Callable[[], None] = lambda: None) -> Iterator[LogEntry]:
     """Yield lines for ever. Once a store has answered it is asked again and again, of which `troubled` hears once.
 
-    Raise StoreUnavailableError if it does not answer the first time.
+    `begun` hears that it has answered for the first time.
+    Raise StoreUnavailableError if it does not.
     """
     is_answering = has_answered = False
     while True:
@@ -87,6 +88,8 @@ def follow(tail: Tail, troubled: Callable[[str], None]) -> Iterator[LogEntry]:
                 troubled(f"{error}: asking again until it answers")
             is_answering = False
         else:
+            if not has_answered:
+                begun()
             is_answering = has_answered = True
             yield from lines
         time.sleep(max(PAUSE, time.monotonic() - began))

@@ -354,8 +354,8 @@ def decode_span(body: bytes | msgspec.Raw) -> Span:
         name=document.name,
         service=document.service.name if document.service else service_of(resource),
         start=parse_timestamp(document.timestamp),
-        duration=min(max(document.duration, 0), times.LONGEST),
-        kind=document.kind.upper() or "UNSPECIFIED",
+        duration=times.within_64_bits(max(document.duration, 0)),
+        kind=read_kind(document.kind),
         status=(status.code or "UNSET").upper(),
         status_message=status.message,
         attributes=document.attributes,
@@ -422,6 +422,12 @@ def read_resource(raw: bytes) -> Attributes:
     """Return the attributes of a resource, the same object for the many documents that repeat it."""
     resource = _resource_decoder.decode(raw)
     return resource.attributes if resource else _NO_RESOURCE
+
+
+@lru_cache(64)
+def read_kind(text: str) -> str:
+    """Return a kind of span as the model has it, the same object for the many spans that are of it."""
+    return text.upper() or "UNSPECIFIED"
 
 
 def service_of(resource: Attributes) -> str:

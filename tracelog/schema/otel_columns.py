@@ -6,17 +6,16 @@ A store keeps a document as it is. To know which span or line it holds, whose, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec import Raw, field
 
 from tracelog import ids
-from tracelog.model import LEVELS, LogEntry, SpanOutline, level_of
+from tracelog.model import CALLING, LEVELS, LogEntry, SpanOutline, level_of
 from tracelog.schema import times
-from tracelog.schema.otel import Body, parse_timestamp, read_body, read_resource, service_of, take_exception
-from tracelog.schema.peers import CALLING, peer_of
+from tracelog.schema.otel import Body, parse_timestamp, read_body, read_kind, read_resource, service_of, take_exception
+from tracelog.schema.peers import peer_of
 
 
 class SpanColumns(msgspec.Struct, frozen=True, gc=False):
@@ -130,10 +129,10 @@ def read_span(body: bytes) -> SpanColumns:
         span_id,
         _service_of(document),
         document.name,
-        _kind(document.kind),
+        read_kind(document.kind),
         ((document.status and document.status.code) or "UNSET").upper(),
         parse_timestamp(document.timestamp),
-        min(max(document.duration, 0), times.LONGEST),
+        times.within_64_bits(max(document.duration, 0)),
         document.parent_span_id is None or ids.span_id(document.parent_span_id) is None,
         document.attributes,
         frozenset(link.trace_id for link in document.links) if document.links else _NO_TRACES,
@@ -144,7 +143,7 @@ def read_outline(body: bytes | Raw) -> SpanOutline:
     """Return the outline of a span. Raise `msgspec.DecodeError` or ValueError."""
     document = _outline_decoder.decode(body)
     trace_id, span_id = ids.of_span(document.trace_id, document.span_id)
-    kind, status, links = _kind(document.kind), document.status, document.links
+    kind, status, links = read_kind(document.kind), document.status, document.links
     return SpanOutline(
         trace_id,
         span_id,
@@ -153,7 +152,7 @@ def read_outline(body: bytes | Raw) -> SpanOutline:
         _service_of(document),
         kind,
         parse_timestamp(document.timestamp),
-        min(max(document.duration, 0), times.LONGEST),
+        times.within_64_bits(max(document.duration, 0)),
         status is not None and status.code is not None and status.code.upper() == "ERROR",
         peer_of(_attributes_decoder.decode(document.attributes)) if kind in CALLING else None,
         tuple((link.trace_id, link.span_id) for link in links) if links else (),
@@ -186,12 +185,6 @@ def read_said(document: str) -> LogEntry:
         event_name=held.event_name,
         exception=None if held.body is None else take_exception(attributes),
     )
-
-
-@lru_cache(64)
-def _kind(text: str) -> str:
-    """Return a kind as the model has it, the same object for the many spans that are of it."""
-    return text.upper() or "UNSPECIFIED"
 
 
 def _service_of(document: _AnySpan | _Log) -> str:

@@ -191,9 +191,9 @@ def _span(span: _Span, resource: Attributes, scope: _Scope) -> Span:
         span_id=span_id,
         parent_span_id=ids.span_id(span.parent_span_id),
         name=span.name,
-        service=service_of(resource),
+        service=otel.service_of(resource),
         start=start,
-        duration=min(max(int(span.end_time_unix_nano) - start, 0), times.LONGEST),
+        duration=times.within_64_bits(max(int(span.end_time_unix_nano) - start, 0)),
         kind=_named(span.kind, KINDS, "SPAN_KIND_"),
         status=_named(status.code, STATUSES, "STATUS_CODE_"),
         status_message=status.message or None,
@@ -232,7 +232,7 @@ def _entry(record: _LogRecord, resource: Attributes, scope: _Scope, record_id: s
         severity_number=_severity(record.severity_number),
         severity_text=record.severity_text or None,
         logger=scope.name or None,
-        service=service_of(resource),
+        service=otel.service_of(resource),
         trace_id=ids.trace_id(record.trace_id),
         span_id=ids.span_id(record.span_id),
         trace_flags=None if record.flags is None or not record.trace_id else int(record.flags) & 0xFF,
@@ -248,11 +248,6 @@ def _severity(number: _Integer) -> int | None:
         name = number.removeprefix("SEVERITY_NUMBER_")
         return (_SEVERITIES.index(name) or None) if name in _SEVERITIES else None
     return int(number) or None
-
-
-def service_of(resource: Attributes) -> str:
-    """Return the service that a resource names."""
-    return str(resource.get("service.name") or "unknown_service")
 
 
 def _named(code: _Integer, names: Sequence[str], prefix: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from msgspec import Raw
 
-from tracelog.model import Span, SpanOutline
+from tracelog.model import CALLING, Span, SpanOutline
 from tracelog.schema.apm import CHILD_LINK
-from tracelog.schema.peers import CALLING, peer_of
+from tracelog.schema.peers import peer_of
 
 
 def outline(span: Span) -> SpanOutline:

@@ -11,9 +11,6 @@ from urllib.parse import urlsplit
 
 from tracelog.model import Attributes
 
-CALLING = ("CLIENT", "PRODUCER")
-"""The kinds of spans that call somebody."""
-
 _CHOSEN = ("service.peer.name", "peer.service")
 _DATABASE = ("db.system.name", "db.system"), ("db.namespace", "db.name")
 _QUEUE = ("messaging.destination.template", "messaging.destination.name", "messaging.destination")

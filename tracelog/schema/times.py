@@ -24,9 +24,12 @@ _WRITTEN = len("2026-04-19T14:23:01.200000000Z")
 """How long a time is that tracelog wrote."""
 LATEST = 2**63
 """The first time, in ns, that 64 bits no longer hold; it lies in the year 2262."""
-LONGEST = LATEST - 1
-"""The longest duration, in ns, that 64 bits hold; a longer one is damage, and is read as this one."""
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 and 9999
+
+
+def within_64_bits(nanoseconds: int) -> int:
+    """Return ns as they are or, where 64 bits do not hold them, the nearest that they hold."""
+    return nanoseconds if -LATEST <= nanoseconds < LATEST else min(max(nanoseconds, -LATEST), LATEST - 1)
 
 
 def parse_iso(text: str) -> int:

@@ -10,14 +10,12 @@ from msgspec.structs import replace
 from tracelog.capture.redact import Redactor
 from tracelog.capture.values import scrub
 from tracelog.keep.keeping import Keep
-from tracelog.model import LEVELS, LogEntry
+from tracelog.model import LEVELS, SAMPLED, LogEntry
 from tracelog.schema.otel import Destination, Document, encode_log
 from tracelog.ship.pipeline import Pipeline
 
 UNSAMPLED = "tracelog.unsampled"
 """The attribute, true, of a stored line whose trace is not sampled: no spans are to be looked for."""
-SAMPLED = 1
-"""The flag of a trace that is."""
 _WARNING = LEVELS["WARNING"]
 
 

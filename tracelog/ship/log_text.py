@@ -24,10 +24,11 @@ from tracelog.capture.context import Stamp
 from tracelog.capture.record import EVENT, Said, read_record, read_said
 from tracelog.capture.redact import Redactor
 from tracelog.capture.stdlib import STAMP, stamp_of
+from tracelog.model import SAMPLED
 from tracelog.schema.lines import PLACE
 from tracelog.schema.otel import Destination
 from tracelog.schema.times import SECOND, quote_nanoseconds
-from tracelog.ship.emit import SAMPLED, UNSAMPLED, encode_entry
+from tracelog.ship.emit import UNSAMPLED, encode_entry
 
 _encode = msgspec.json.Encoder().encode
 _UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)

@@ -27,7 +27,6 @@ LONGEST_TEXT = 256 * 1024
 """How many characters of a text are kept in a document that was refused."""
 _LONGEST_NAME = 1024
 _MOST_VALUES = 100
-_LATEST = 2**63 - 1
 REPAIRED, ORIGINAL = "tracelog.repaired", "tracelog.original"
 
 
@@ -75,8 +74,8 @@ def repaired(refusal: Refusal, destination: Destination) -> Document | None:
             attributes[ORIGINAL] = cut(_text(entry.attributes))
             entry = msgspec.structs.replace(
                 entry,
-                time=min(max(entry.time, 0), _LATEST),
-                observed_time=entry.observed_time and min(max(entry.observed_time, 0), _LATEST),
+                time=times.within_64_bits(max(entry.time, 0)),
+                observed_time=entry.observed_time and times.within_64_bits(max(entry.observed_time, 0)),
                 body=entry.body if entry.body is None else cut(entry.message),
                 severity_text=_short(entry.severity_text),
                 logger=_short(entry.logger),
@@ -90,8 +89,8 @@ def repaired(refusal: Refusal, destination: Destination) -> Document | None:
         attributes[ORIGINAL] = cut(_text({"attributes": span.attributes, "links": span.links}))
         span = msgspec.structs.replace(
             span,
-            start=min(max(span.start, 0), _LATEST),
-            duration=min(span.duration, _LATEST),
+            start=times.within_64_bits(max(span.start, 0)),
+            duration=times.within_64_bits(span.duration),
             name=span.name[:_LONGEST_NAME],
             service=span.service[:_LONGEST_NAME],
             status_message=_short(span.status_message),

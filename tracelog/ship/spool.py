@@ -111,10 +111,9 @@ class Spool(Drain):
 
         Without one it is a log record, and gets an id by its place in the order of the calls.
         """
-        if (
-            self._takers and threading.get_ident() in self._takers
-        ):  # a signal handler or a finaliser, in the middle of it
-            self._deferred.append((document, weight, action))  # for who appends may wait for the turn to give up
+        if self._takers and threading.get_ident() in self._takers:
+            # A signal handler or a finaliser, in the middle of it; who appends may wait for the turn to give up.
+            self._deferred.append((document, weight, action))
             return
         with self._lock:
             if self._is_appending:
@@ -366,9 +365,8 @@ class Spool(Drain):
                 waiting += victim.waiting()
             kept = None if victim.is_kept else self._holding(victim, [record for weight, record in waiting if weight])
             position = self._segments.index(victim)
-            self._segments[position : position + 1] = (
-                [kept] if kept else []
-            )  # at once, for a flush may look at any time
+            instead = [] if kept is None else [kept]
+            self._segments[position : position + 1] = instead  # at once, for a flush may look at any time
             if kept is not None:
                 waiting = [(weight, record) for weight, record in waiting if not weight]
             victim.remove()

@@ -20,6 +20,7 @@ from tracelog.model import (
     Trace,
     TraceSummary,
 )
+from tracelog.schema.lines import add_fields
 from tracelog.schema.times import format_iso
 
 NO_PARENT = "0" * 16
@@ -102,8 +103,7 @@ def _span(node: Node) -> dict[str, Any]:
 
 
 def _event(event: SpanEvent) -> dict[str, Any]:
-    own = {"time": format_iso(event.time), "name": event.name}
-    return {**{f"attributes.{key}" if key in own else key: value for key, value in event.attributes.items()}, **own}
+    return add_fields(event.attributes, {"time": format_iso(event.time), "name": event.name})
 
 
 def _link(link: SpanLink) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
-from tracelog.model import Dependency, Match, Operation, TraceSummary
-from tracelog.read.parents import CALLING
+from tracelog.model import CALLING, Dependency, Match, Operation, TraceSummary
 from tracelog.schema.times import format_iso, format_short
 from tracelog.show import text
 from tracelog.show.palette import service_style

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tracelog.model import LEVELS, LogEntry, Span
+from tracelog.model import CALLED, LEVELS, LogEntry, Span
 from tracelog.store.constraints import meets
-from tracelog.store.query import ENTRY_KINDS, LogQuery, SpanQuery
+from tracelog.store.query import LogQuery, SpanQuery
 from tracelog.store.terms import said_in, words_pattern
 
 _UNBOUNDED = 2**63
@@ -60,7 +60,7 @@ def _window(since: int | None, until: int | None) -> tuple[int, int]:
 def _is_at(place: str, span: Span) -> bool:
     if place == "root":
         return span.parent_span_id is None
-    return place == "any" or (span.parent_span_id is not None and span.kind in ENTRY_KINDS)
+    return place == "any" or (span.parent_span_id is not None and span.kind in CALLED)
 
 
 def _is_of(entry: LogEntry, trace_id: str) -> bool:

@@ -31,7 +31,6 @@ Place = Literal["any", "root", "entry"]
 """Which spans: any, roots (no parent), or entries (server and consumer spans that have a parent)."""
 
 KINDS = (*SPAN_KINDS, "UNSPECIFIED")
-ENTRY_KINDS = ("SERVER", "CONSUMER")
 STATUSES = ("UNSET", "OK", "ERROR")
 
 _MILLISECOND = 1_000_000
@@ -157,7 +156,7 @@ def stretch(value: Duration | None) -> int | None:
 
 def moment(value: Time | None) -> int | None:
     """Return a moment as ns since the epoch, within the 64 bits that stores compare. Raise ConfigurationError."""
-    return None if value is None else min(max(_nanoseconds(value), -times.LATEST), times.LATEST - 1)
+    return None if value is None else times.within_64_bits(_nanoseconds(value))
 
 
 def _nanoseconds(value: Time) -> int:

@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
+from tracelog.model import CALLED
 from tracelog.schema import otel, times
 from tracelog.schema.otel import Document
 from tracelog.schema.otel_columns import read_log, read_span
 from tracelog.store.base import Refusal
-from tracelog.store.query import ENTRY_KINDS
 from tracelog.store.sqlite_queries import chunks
 from tracelog.store.sqlite_schema import run_of
 from tracelog.store.terms import id_terms
@@ -93,10 +93,10 @@ class Rows:
     def _add_span(self, position: int, document: Document) -> None:
         span = read_span(document.body)
         self._add_terms(position, span.trace_id, span.attributes)
-        place = "root" if span.is_root else "entry" if span.kind in ENTRY_KINDS else None
+        place = "root" if span.is_root else "entry" if span.kind in CALLED else None
         self._spans.append(
             [position, document.id, span.trace_id, span.span_id, span.service, span.name, span.kind, span.status,
-             _integer(span.start), _integer(span.duration), place]
+             times.within_64_bits(span.start), times.within_64_bits(span.duration), place]
         )  # fmt: skip
         self._links += ([position, trace_id] for trace_id in span.linked)
 
@@ -105,8 +105,8 @@ class Rows:
         if line.trace_id:
             self._add_terms(position, line.trace_id, line.attributes)
         self._logs.append(
-            [position, document.id, line.trace_id or "", line.span_id, line.service, _integer(line.time),
-             line.severity and _integer(line.severity), line.is_span_event]
+            [position, document.id, line.trace_id or "", line.span_id, line.service, times.within_64_bits(line.time),
+             line.severity and times.within_64_bits(line.severity), line.is_span_event]
         )  # fmt: skip
 
     def _add_terms(self, position: int, trace_id: str, attributes: Mapping[str, Any]) -> None:
@@ -129,8 +129,3 @@ def _since(connection: sqlite3.Connection, first: int) -> set[int]:
         for table in ("spans", "logs")
         for (number,) in connection.execute(f"SELECT number FROM {table} WHERE number >= ?", (first,))
     }
-
-
-def _integer(value: int) -> int:
-    """Keep a number within SQLite's 64 bits."""
-    return value if -times.LATEST <= value < times.LATEST else min(max(value, -times.LATEST), times.LATEST - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tracelog.model import LEVEL_BY_TEXT, LEVELS
+from tracelog.model import CALLED, LEVEL_BY_TEXT, LEVELS
 from tracelog.schema.layout_fields import Condition, Events, Moment, Quantity, SpanDocuments
 from tracelog.schema.layouts import id_spellings
 from tracelog.store.constraints import Constraint, comparisons
@@ -13,7 +13,7 @@ from tracelog.store.elastic import filters
 from tracelog.store.elastic.fields import Fields
 from tracelog.store.elastic.filters import all_of, any_of, none_of
 from tracelog.store.elastic.sources import LogSource, Source, SpanSource
-from tracelog.store.query import ENTRY_KINDS, LogQuery, SpanQuery
+from tracelog.store.query import LogQuery, SpanQuery
 
 Body = dict[str, Any]
 
@@ -249,7 +249,7 @@ def _span_filters(source: SpanSource, query: SpanQuery) -> Iterator[Body]:
     elif query.place == "entry":
         yield filters.some_parent(fields, documents.parent_id)
         yield any_of(
-            [clause for kind in ENTRY_KINDS for one in documents.kinds[kind] for clause in filters.has(fields, one)]
+            [clause for kind in CALLED for one in documents.kinds[kind] for clause in filters.has(fields, one)]
         )
 
 
