@@ -185,7 +185,7 @@ class MemoryStore(Store):
     def _operations(self, *_: Any) -> list[Operation]:
         self._never_asked()
 
-    def _outlines(self, *_: Any) -> Iterator[Sequence[SpanOutline]]:
+    def _outlines(self, *_: Any, **__: Any) -> Iterator[Sequence[SpanOutline]]:
         self._never_asked()
 
     def _outlines_around(self, *_: Any) -> Iterator[SpanOutline]:

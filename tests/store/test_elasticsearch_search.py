@@ -18,7 +18,7 @@ from tracelog.model import LogEntry, Span, SpanEvent
 from tracelog.store import open_store
 from tracelog.store.collecting import collector_paused
 from tracelog.store.elastic import search as search_module
-from tracelog.store.elastic.search import Searcher
+from tracelog.store.elastic.search import Search, Searcher
 from tracelog.store.elasticsearch import ElasticsearchStore
 from tracelog.store.order import distinct_spans, events_of
 from tracelog.store.query import SpanQuery
@@ -121,7 +121,7 @@ BUSY: dict[str, Any] = {"status": 503, "error": {"type": "busy", "reason": "late
 def test_a_search_that_is_rejected_is_said_and_does_not_stop_the_others() -> None:
     notes: list[str] = []
     searcher = Searcher("http://es", answering(FOUND, REFUSED), notes.append)
-    first, second = searcher.at_once([("a", {}), ("b", {})])
+    first, second = searcher.at_once([Search("a", {}), Search("b", {})])
     assert (bool(first), bool(second)) == (True, False)
     assert notes == ["b was passed over: http://es: HTTP 400: odd: no"]
 
@@ -131,7 +131,7 @@ def test_where_all_are_rejected_or_one_is_busy_there_is_no_answer() -> None:
         notes: list[str] = []
         searcher = Searcher("http://es", answering(*responses), notes.append)
         with pytest.raises(error):
-            searcher.at_once([("a", {}), ("b", {})])
+            searcher.at_once([Search("a", {}), Search("b", {})])
 
 
 def test_the_collector_is_paused_until_the_last_who_paused_it_goes() -> None:

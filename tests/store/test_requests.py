@@ -188,6 +188,15 @@ def test_a_large_read_is_sliced_at_one_point_in_time() -> None:
         assert_as_before("large", {"all log entries, then a trace": sent})
 
 
+@pytest.mark.parametrize("operations", [False, True])
+def test_many_spans_are_read_as_rows_where_that_is_enough(operations: bool) -> None:
+    with opened(CLUSTERS["own"]) as store:
+        store.hits = {"traces": [json.loads(otel.encode_span(make_span(1)).body)] * 1000}
+        store.dependencies(since=START, operations=operations)
+        sent = sorted(store.sent, key=lambda request: json.dumps(request, sort_keys=True))
+        assert_as_before(f"rows{'-of-operations' * operations}", {"dependencies": sent})
+
+
 def assert_as_before(name: str, sent: Mapping[str, list[Any]]) -> None:
     """Hold requests against a file that has each below its question, as it is sent: a line for each value of a body."""
     file = SNAPSHOTS / f"{name}.txt"

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from typing import Any
 
+import msgspec
 import pytest
 from documents import MS, START, keep, make_span, span_id, trace_id
 
 from tracelog.model import Dependency, SpanLink
+from tracelog.schema.otel import TRACES, Document, encode_span
+from tracelog.schema.otel_columns import read_outline
 from tracelog.schema.outlines import outline
 from tracelog.store import Store
 from tracelog.store.by_trace import by_trace
+from tracelog.store.elastic import answers, search
+from tracelog.store.elastic.answers import Row
+from tracelog.store.elasticsearch import ElasticsearchStore
+from tracelog.store.query import SpanQuery
 
 ORDERS, TOPIC = (
     {"server.address": "orders", "server.port": 8080},
@@ -122,3 +130,78 @@ def test_more_spans_than_are_held_come_trace_by_trace_too(held: int) -> None:
     spans = [outline(make_span(n, trace=n % 3, links=(SpanLink(trace_id(7), span_id(n)),))) for n in range(9)]
     found = sorted(by_trace(spans, held), key=lambda trace: trace[0].trace_id)
     assert [sorted(trace, key=lambda span: span.span_id) for trace in found] == [spans[n::3] for n in range(3)]
+
+
+OTHERS: list[dict[str, Any]] = [
+    {},
+    {"kind": "Server", "status": {"code": "Error"}},
+    {"kind": "server", "status": {"code": "ERROR"}},
+    {"kind": "Client", "attributes": {"server.address": "orders"}},
+    {"kind": "Client", "attributes": {"server": {"address": "orders"}}},
+    {"kind": "Consumer", "links": [{"trace_id": trace_id(7), "span_id": span_id(8)}]},
+    {"kind": "Producer", "status": {"code": "Ok"}},
+    {"kind": None},
+    {"kind": "Odd"},
+    {"service": None, "resource": {"attributes": {"service.name": "theirs"}}},
+    {"service": None},
+    {"service": {"name": ""}},
+    {"service": {"name": "long " * 2000}},
+    {"name": None},
+    {"name": "long " * 2000},
+    {"duration": None},
+    {"duration": -5},
+    {"duration": 2**63 - 1},
+    {"parent_span_id": None},
+    {"parent_span_id": ""},
+    {"parent_span_id": "0" * 16},
+    {"parent_span_id": "not an id"},
+    {"@timestamp": START // MS},
+    {"@timestamp": "2026-04-19T14:23:01Z"},
+]
+NO_SPANS: list[dict[str, Any]] = [
+    {"trace_id": "0" * 32},
+    {"trace_id": "not an id"},
+    {"trace_id": None},
+    {"span_id": ""},
+    {"span_id": None},
+]
+
+
+@pytest.mark.elasticsearch
+def test_rows_say_of_spans_what_documents_do(
+    elasticsearch_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_FIRST_PAGE", 5)
+    monkeypatch.setattr(search, "LARGEST_PAGE", 7)
+    rows = 0
+
+    def counted(body: bytes, answer: Any) -> Any:
+        nonlocal rows
+        found = read(body, answer)
+        rows += sum(isinstance(hit, Row) for hit in found.hits.hits) if hasattr(found, "hits") else 0
+        return found
+
+    read = answers.read
+    monkeypatch.setattr(answers, "read", counted)
+    documents = [as_written(n, **rest) for n, rest in enumerate([*OTHERS, *NO_SPANS], 1)]
+    expected = {span.span_id: span for span in (read_outline(document.body) for document in documents[: len(OTHERS)])}
+    with ElasticsearchStore.open(elasticsearch_url, namespace=namespace) as store:
+        assert not store.write(documents).refused
+        store.refresh()
+    for names in (True, False):
+        rows = 0
+        with ElasticsearchStore.open(elasticsearch_url, namespace=namespace) as store:
+            found = {span.span_id: span for trace in store._outlines(SpanQuery(), names=names) for span in trace}
+            assert sorted(found) == sorted(expected)
+            for each, span in found.items():
+                assert span in (expected[each], msgspec.structs.replace(expected[each], name=""))
+                assert span.name == expected[each].name or not names
+            assert rows == (15 if names else 16)
+            assert store.skipped == len(NO_SPANS)
+
+
+def as_written(n: int, **rest: Any) -> Document:
+    """Return the document of a span with other values for some of its fields; one that is None is left out."""
+    known = json.loads(encode_span(make_span(n, parent=90, at=n, kind="INTERNAL")).body)
+    held = {name: value for name, value in {**known, **rest}.items() if value is not None}
+    return Document(f"{n}", TRACES, json.dumps(held).encode())

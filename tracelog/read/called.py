@@ -35,6 +35,8 @@ class CalledTrace:
             if parent is None:
                 continue
             caller = self.spans[parent]
+            if span.kind == "INTERNAL" and span.service == caller.service:  # as most are
+                continue
             if is_call(caller, span):
                 self.crosses[position] = True
                 self.calling.add(parent)
@@ -77,10 +79,10 @@ class CalledTrace:
 
 def missing(spans: Collection[SpanOutline]) -> Iterator[Id]:
     """Yield which spans are named as senders by those of a trace, and are none of them."""
-    held = {span.span_id for span in spans}
-    for span in spans:
-        if span.links and span.kind == "CONSUMER":
-            yield from (link for link in span.links if link[0] != span.trace_id or link[1] not in held)
+    linked = [span for span in spans if span.links and span.kind == "CONSUMER"]
+    held = {span.span_id for span in spans} if linked else ()
+    for span in linked:
+        yield from (link for link in span.links if link[0] != span.trace_id or link[1] not in held)
 
 
 def entered_by(topmost: SpanOutline) -> Id:

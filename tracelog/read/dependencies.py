@@ -96,10 +96,12 @@ class CallGraph:
     def add(self, spans: Collection[SpanOutline], found: Known = _NOTHING) -> None:
         """Add a trace, whole; `found` are the spans that it is `missing`, if they are stored."""
         trace = CalledTrace(spans)
+        crosses = trace.crosses
         for position, span in enumerate(trace.spans):
-            if not self._since <= span.start < self._until:
+            calls = crosses[position] or span.peer is not None or span.links
+            if not calls or not self._since <= span.start < self._until:
                 continue
-            if trace.crosses[position]:
+            if crosses[position]:
                 self._add_call(trace, trace.parents[position] or 0, position)
             if span.peer is not None and position not in trace.calling:
                 self._add_unanswered(trace, position)

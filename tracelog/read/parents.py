@@ -56,11 +56,11 @@ class SpanIndex:
     """Where each span id stands. Positions are those in `spans`, which are distinct and ordered by start."""
 
     def __init__(self, spans: Sequence[Placed]) -> None:
-        positions = range(len(spans))
-        self._first = {span.span_id: place for place, span in zip(reversed(positions), reversed(spans), strict=True)}
+        span_ids = [span.span_id for span in spans]
+        self._first = dict(zip(reversed(span_ids), reversed(range(len(span_ids))), strict=True))
         self._shared = _shared(spans) if len(self._first) < len(spans) else {}
-        for span_id in [held for held in self._first if not is_id(held)]:
-            del self._first[span_id]
+        while self._first and not is_id(smallest := min(self._first)):  # as text, zeros come before any other id
+            del self._first[smallest]
 
     def __contains__(self, span_id: str) -> bool:
         return span_id in self._first
@@ -80,7 +80,8 @@ class SpanIndex:
         """Return which span each stands below, never itself: the client that shares its id, or what it names."""
         if self._shared:
             return [self._parent(span, position) for position, span in enumerate(spans)]
-        found = [self._first.get(span.parent_span_id or "") for span in spans]
+        positions = self._first
+        found = [positions.get(span.parent_span_id) for span in spans]  # type: ignore[arg-type]  # None is no key
         return [None if parent == position else parent for position, parent in enumerate(found)]
 
     def _parent(self, span: Placed, position: int) -> int | None:
@@ -116,17 +117,14 @@ def trace_ancestry(spans: Sequence[Placed], index: SpanIndex) -> Ancestry:
     parents = index.parents(spans)
     cycles: dict[int, int] = {}
     orphans: dict[str, list[int]] = defaultdict(list)
-    backwards = False
-    for position, (span, parent) in enumerate(zip(spans, parents, strict=True)):
-        if parent is not None:
-            if parent > position:
-                backwards = True
-        elif is_id(named := span.parent_span_id):
+    for position in [position for position, parent in enumerate(parents) if parent is None]:
+        named = spans[position].parent_span_id
+        if is_id(named):
             if named in index:
                 cycles[position] = position
             else:
                 orphans[named].append(position)
-    if backwards:  # or there is no circle
+    if any([parent is not None and parent > position for position, parent in enumerate(parents)]):  # noqa: C419 - faster
         _break_circles(parents, cycles)
     return Ancestry(parents, cycles, orphans)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 import msgspec
 
@@ -79,6 +80,26 @@ class Events(msgspec.Struct, frozen=True):
     text: Place
 
 
+class Outlined(Protocol):
+    """What holds an outline."""
+
+    def outline(self) -> SpanOutline:
+        """Return the outline of a span. Raise ValueError where there is none."""
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """How the outlines of spans of some `kinds` are read from columns alone, as a search returns what it sorts by.
+
+    `type`: a row, which is made of the place of the span and of its `fields`, each mapped as it is said here. A span
+    must have them all but those that it `may_lack`.
+    """
+
+    type: type[Outlined]
+    kinds: tuple[str, ...]
+    fields: Mapping[str, str]
+    may_lack: tuple[str, ...]
+
+
 class Documents(msgspec.Struct, frozen=True, kw_only=True):
     """Which documents: those in `indices` less `excluded`, but for those that have a value other than `only` says.
 
@@ -113,7 +134,8 @@ class SpanDocuments(Documents, frozen=True, kw_only=True):
     """The documents that are spans, and their fields. Of `times`, those of the start, the last is in each document.
 
     `statuses` has no UNSET and `kinds` no UNSPECIFIED: these are what no condition of the others meets. `child` is met
-    by spans alone that have a parent, where `parent_id` does not tell. `events`: those within the document.
+    by spans alone that have a parent, where `parent_id` does not tell. `events`: those within the document. `rows`
+    are without the names of spans.
     """
 
     parent_id: tuple[Place, ...]
@@ -127,6 +149,8 @@ class SpanDocuments(Documents, frozen=True, kw_only=True):
     events: Events | None = None
     decode: Callable[[Body], Span]
     outline: Callable[[Body], SpanOutline]
+    rows: Rows | None = None
+    named_rows: Rows | None = None
 
 
 class LogDocuments(Documents, frozen=True, kw_only=True):

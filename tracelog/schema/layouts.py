@@ -21,6 +21,7 @@ from tracelog.schema.layout_fields import (
     Moment,
     Place,
     Quantity,
+    Rows,
     SpanDocuments,
 )
 from tracelog.schema.layout_places import (
@@ -37,7 +38,7 @@ from tracelog.schema.layout_places import (
     tagged,
     told,
 )
-from tracelog.schema.otel_columns import read_outline
+from tracelog.schema.otel_columns import NamedSpanRow, SpanRow, read_outline
 from tracelog.schema.outlines import outlined
 from tracelog.schema.timestamps import MICROSECOND, MILLISECOND, NANOSECOND
 
@@ -70,6 +71,22 @@ def layouts_of(index: str) -> tuple[Layout, ...]:
     )
 
 
+_OTEL_ROWS = Rows(
+    type=SpanRow,
+    kinds=("INTERNAL", "SERVER"),
+    fields={
+        "trace_id": "keyword",
+        "span_id": "keyword",
+        "parent_span_id": "keyword",
+        "service.name": "keyword",
+        "kind": "keyword",
+        "@timestamp": "date_nanos",
+        "duration": "long",
+        "status.code": "keyword",
+    },
+    may_lack=("parent_span_id", "status.code"),
+)
+
 OTEL = Layout(
     name="otel",
     spans=SpanDocuments(
@@ -89,6 +106,10 @@ OTEL = Layout(
         holds_attribute=is_otel_attribute,
         decode=otel.decode_span,
         outline=read_outline,
+        rows=_OTEL_ROWS,
+        named_rows=msgspec.structs.replace(
+            _OTEL_ROWS, type=NamedSpanRow, fields={**_OTEL_ROWS.fields, "name": "keyword"}
+        ),
     ),
     logs=LogDocuments(
         indices=_OTEL_LOGS,

@@ -130,8 +130,8 @@ class Store(abc.ABC):
         """Return the latency of the operations of a query that asks for no attributes, as `operations` does."""
 
     @abc.abstractmethod
-    def _outlines(self, query: SpanQuery) -> Iterator[Sequence[SpanOutline]]:
-        """Yield the spans of a window trace by trace; a few around it may be among them."""
+    def _outlines(self, query: SpanQuery, *, names: bool) -> Iterator[Sequence[SpanOutline]]:
+        """Yield the spans of a window trace by trace, maybe without their `names`; a few around may be among them."""
 
     @abc.abstractmethod
     def _outlines_around(self, trace_ids: frozenset[str], query: SpanQuery) -> Iterator[SpanOutline]:
@@ -361,7 +361,12 @@ class Store(abc.ABC):
 
         query = span_query(since=since, until=until)
         graph = call_graph(
-            self._outlines(query), self._outlines_of, self._outlines_around, query, self._notes, operations=operations
+            self._outlines(query, names=operations),
+            self._outlines_of,
+            self._outlines_around,
+            query,
+            self._notes,
+            operations=operations,
         )
         return graph.dependencies(service)
 

@@ -31,7 +31,8 @@ def by_trace(spans: Iterable[SpanOutline], held: int = HELD) -> Iterator[Sequenc
         together[span.trace_id].append(span)
     one_more = next(coming, None)
     if one_more is None:
-        yield from together.values()
+        while together:
+            yield together.popitem()[1]  # and hold it no longer
         return
     first = (span for trace in together.values() for span in trace)
     yield from _sorted(chain(first, (one_more,), coming))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import islice
 
 from tracelog.model import SpanOutline
 from tracelog.read.called import Id, Known, missing
 from tracelog.read.dependencies import CallGraph
+from tracelog.store.collecting import collector_paused
 from tracelog.store.notes import Notes
 from tracelog.store.query import SpanQuery
 
@@ -28,21 +28,36 @@ def call_graph(
 ) -> CallGraph:
     """Read all traces into a graph, and note how many spans that were."""
     graph = CallGraph(since=query.since, until=query.until, operations=operations)
-    bounded = query.since is not None or query.until is not None
     read = 0
-    for chunk in _chunks(traces):
-        found = _found(chunk, look_up)
-        for spans in _whole(chunk, around, query) if bounded else chunk:
+    with collector_paused():
+        for spans, found in _completed(traces, look_up, around, query):
             graph.add(spans, found)
             read += len(spans)
     notes.add(f"{read:,} spans were read")
     return graph
 
 
-def _chunks(traces: Traces) -> Iterator[list[Sequence[SpanOutline]]]:
-    waiting = iter(traces)
-    while chunk := list(islice(waiting, _TRACES_AT_ONCE)):
-        yield chunk
+def _completed(
+    traces: Traces, look_up: LookUp, around: Around, query: SpanQuery
+) -> Iterator[tuple[Sequence[SpanOutline], Known]]:
+    """Yield each trace with what it misses, at once if that is nothing."""
+    bounded = query.since is not None or query.until is not None
+    waiting: list[Sequence[SpanOutline]] = []
+
+    def complete() -> Iterator[tuple[Sequence[SpanOutline], Known]]:
+        found = _found(waiting, look_up)
+        return ((spans, found) for spans in (_whole(waiting, around, query) if bounded else waiting))
+
+    for spans in traces:
+        if not bounded and next(missing(spans), None) is None:
+            yield spans, {}
+            continue
+        waiting.append(spans)
+        if len(waiting) == _TRACES_AT_ONCE:
+            yield from complete()
+            waiting.clear()
+    if waiting:
+        yield from complete()
 
 
 def _whole(traces: Collection[Sequence[SpanOutline]], around: Around, query: SpanQuery) -> Traces:

@@ -142,8 +142,8 @@ class ElasticsearchStore(Store):
     def _operations(self, query: SpanQuery, by: int | None) -> list[Operation]:
         return operations.operations(self._reader, query, by)
 
-    def _outlines(self, query: SpanQuery) -> Iterator[Sequence[SpanOutline]]:
-        return outlines.outlines(self._reader, query)
+    def _outlines(self, query: SpanQuery, *, names: bool) -> Iterator[Sequence[SpanOutline]]:
+        return outlines.outlines(self._reader, query, names=names)
 
     def _outlines_around(self, trace_ids: frozenset[str], query: SpanQuery) -> Iterator[SpanOutline]:
         return outlines.outlines_around(self._reader, trace_ids, query)
@@ -176,8 +176,8 @@ class ElasticsearchStore(Store):
         return finding.find_value(self._reader, value)
 
     def _pass_over(self, hit: Hit) -> None:
-        """Count a document that cannot be read, once however often it is met."""
-        self._unreadable.add(hash((hit.index, hit.id)))
+        """Count a document that cannot be read, once however often it is met; as a row it is another one."""
+        self._unreadable.add(hash((hit.index, hit.id or hit.sort)))
         self.skipped = len(self._unreadable)
 
     def _request(

@@ -140,7 +140,7 @@ class SQLiteStore(Store):
         ((trace_id,),) = self._select("SELECT trace_id FROM traces WHERE trace = ?", (trace,))
         return str(trace_id)
 
-    def _outlines(self, query: SpanQuery) -> Iterator[Sequence[SpanOutline]]:
+    def _outlines(self, query: SpanQuery, *, names: bool) -> Iterator[Sequence[SpanOutline]]:  # noqa: ARG002
         spans = self._decoded(read_outline, self._select(*sqlite_queries.outlines(query)))
         for _, trace in groupby(spans, attrgetter("trace_id")):
             yield list(trace)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Raw, field
@@ -18,6 +18,8 @@ _LONGEST_REASON = 500
 _DEEPEST = 1100  # levels: the server takes 1000 in a document
 _TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 _Answered = TypeVar("_Answered")
+_Found = TypeVar("_Found")
+_Row = TypeVar("_Row")
 
 
 class Request(Protocol):
@@ -49,10 +51,17 @@ class Failure(msgspec.Struct):
 class Hit(msgspec.Struct, gc=False):
     """One document found; `sort` is where the next page starts."""
 
-    id: str = field(name="_id")
+    id: str = field(name="_id", default="")
     index: str = field(name="_index", default="")
     source: Raw = field(name="_source", default=Raw(b"{}"))
-    sort: list[Any] = []
+    sort: Any = ()
+
+
+class Row(Hit, Generic[_Row], gc=False, kw_only=True):
+    """One of which no more comes than what it is sorted by, typed."""
+
+    index: str = field(name="unread", default="")
+    sort: _Row
 
 
 class Total(msgspec.Struct):
@@ -61,19 +70,18 @@ class Total(msgspec.Struct):
     value: int = 0
 
 
-class Hits(msgspec.Struct):
+class Hits(msgspec.Struct, Generic[_Found]):
     """The documents found."""
 
-    hits: list[Hit] = []
+    hits: list[_Found] = []
     total: Total | None = None
 
 
 class Answer(msgspec.Struct):
     """The answer to one search, or its failure."""
 
-    hits: Hits = field(default_factory=Hits)
+    hits: Hits[Hit] = field(default_factory=Hits)
     aggregations: dict[str, Any] = {}  # empty where no index is
-    pit_id: str | None = None
     error: Failure | str | None = None
     status: int = 200
 
@@ -89,6 +97,18 @@ class Answer(msgspec.Struct):
     def __bool__(self) -> bool:
         """Say whether anything was found."""
         return bool(self.hits.hits or self.count or any(self.buckets(name) for name in self.aggregations))
+
+
+class Page(msgspec.Struct, Generic[_Found]):
+    """Some of the documents found as of a point in time, and by which id it is known from now on."""
+
+    hits: Hits[_Found] = field(default_factory=Hits)
+    pit_id: str | None = None
+
+
+def page_of(row: type) -> type[Page[Hit]]:
+    """Return the type of a page of rows of a type."""
+    return Page[Row[row]]  # type: ignore[valid-type, return-value]
 
 
 class Answers(msgspec.Struct):

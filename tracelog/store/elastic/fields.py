@@ -82,6 +82,13 @@ class Fields:
             (owner for owner in owners(name) if owner in self and self._fields[owner].type == "flattened"), None
         )
 
+    def hold(self, columns: Mapping[str, str]) -> bool:
+        """Say whether all of some fields have a column, of the type that each should be mapped as."""
+        held = {name: self._fields.get(name) for name in columns}
+        return all(
+            field is not None and field.aggregatable and field.type == columns[name] for name, field in held.items()
+        )
+
     def __contains__(self, name: str) -> bool:
         return name in self._fields
 

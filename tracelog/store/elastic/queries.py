@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracelog.model import CALLED, LEVEL_BY_TEXT, LEVELS
-from tracelog.schema.layout_fields import Condition, Events, Moment, Quantity, SpanDocuments
+from tracelog.schema.layout_fields import Condition, Events, Moment, Quantity, Rows, SpanDocuments
 from tracelog.schema.layouts import id_spellings
 from tracelog.store.constraints import Constraint, comparisons
 from tracelog.store.elastic import filters
@@ -111,27 +111,41 @@ def measure_spans(source: SpanSource, trace_ids: Collection[str]) -> Body:
     return {"query": all_of(wanted), "sort": IN_ANY_ORDER, "_source": measured(source.documents)}
 
 
-def outline_spans(source: SpanSource, query: SpanQuery) -> Body:
-    """Build the search for each span of a window, in any order."""
-    return _outlines(span_filters(source, query))
-
-
-def outline_around(source: SpanSource, trace_ids: Collection[str], query: SpanQuery) -> Body:
-    """Build the same search for the spans of some traces that it leaves out."""
+def outline_around(source: SpanSource, trace_ids: Collection[str], query: SpanQuery) -> list[Body]:
+    """Return what the spans of some traces meet that the window leaves out."""
     left_out = none_of([all_of(filters.within(source.fields, source.documents.times, query.since, query.until))])
-    return _outlines([*filters.only(source.fields, source.documents), is_traced(source, trace_ids), left_out])
+    return [*filters.only(source.fields, source.documents), is_traced(source, trace_ids), left_out]
 
 
-def outline_named(source: SpanSource, names: Collection[tuple[str, str]]) -> Body:
-    """Build the same search for spans with one of some trace ids and one of some span ids."""
+def outline_named(source: SpanSource, names: Collection[tuple[str, str]]) -> list[Body]:
+    """Return what spans meet with one of some trace ids and one of some span ids."""
     traces, spans = ({name[part] for name in names} for part in (0, 1))
-    of_ids = [is_traced(source, traces), _has_id(source, source.documents.span_id, spans)]
-    return _outlines([*filters.only(source.fields, source.documents), *of_ids])
+    return [
+        *filters.only(source.fields, source.documents),
+        is_traced(source, traces),
+        _has_id(source, source.documents.span_id, spans),
+    ]
 
 
-def _outlines(wanted: Sequence[Body]) -> Body:
-    """Ask for whole documents: to pick a few fields of each takes the cluster twice as long as to send them all."""
+def in_any_order(wanted: Sequence[Body]) -> Body:
+    """Build the search for the documents that meet all that is wanted, whole.
+
+    To pick a few fields of each takes the cluster twice as long as to send them all.
+    """
     return {"query": all_of(wanted), "sort": IN_ANY_ORDER}
+
+
+def by_columns(source: SpanSource, wanted: Sequence[Body], rows: Rows) -> tuple[Body, Body]:
+    """Build the search for the same in two parts: rows, for which no document is read, and the documents of the rest.
+
+    What a column does not hold as it stands in the document, such as a text that is too long for it, is `_ignored`.
+    """
+    needed = [field for field in rows.fields if field not in rows.may_lack]
+    kinds = any_of([clause for kind in rows.kinds for clause in is_one_of(source.fields, source.documents.kinds, kind)])
+    held = [kinds, *filters.exists(needed), none_of(filters.exists(["_ignored"]))]
+    columns = [{field: {"order": "asc", "unmapped_type": type_}} for field, type_ in rows.fields.items()]
+    only_columns = {"sort": [*IN_ANY_ORDER, *columns], "_source": False, "stored_fields": "_none_"}
+    return {"query": all_of([*wanted, *held]), **only_columns}, in_any_order([*wanted, none_of([all_of(held)])])
 
 
 def search_durations(

@@ -11,30 +11,30 @@ from tracelog import ids
 from tracelog.model import LogEntry, Span, SpanOutline
 from tracelog.schema.dotted import flatten
 from tracelog.schema.layouts import stream_of
-from tracelog.store.elastic.answers import Answer, Hit
+from tracelog.store.elastic.answers import Answer, Hit, Row
 from tracelog.store.elastic.fields import FieldCapabilities
 from tracelog.store.elastic.queries import Body
-from tracelog.store.elastic.search import Search, Searcher
+from tracelog.store.elastic.search import Part, Search, Searcher
 from tracelog.store.elastic.sources import LogSource, Source, Sources, SpanSource
 from tracelog.store.notes import Notes
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _Result = TypeVar("_Result")
-_Decoded = TypeVar("_Decoded")
 _Source = TypeVar("_Source", bound=Source)
 
 
 class Question(msgspec.Struct, Generic[_Source], frozen=True):
-    """A search of one source; `about` is for whoever asks to tell several of one source apart."""
+    """A search of one source, maybe in `parts`; `about` is for whoever asks to tell several of one source apart."""
 
     source: _Source
     body: Body
     about: Any = None
+    parts: Sequence[Part] = ()
 
     @property
     def search(self) -> Search:
         """The search as it is sent."""
-        return self.source.index, self.body
+        return Search(self.source.index, self.body, self.parts)
 
 
 Build = Callable[[], Sequence[Question[_Source]]]
@@ -104,16 +104,19 @@ class Reader:
 
     def spans(self, source: SpanSource, hits: Iterable[Hit]) -> Iterator[Span]:
         """Yield the spans in documents."""
-        return self._decoded(source.documents.decode, hits)
-
-    def outlines(self, source: SpanSource, hits: Iterable[Hit]) -> Iterator[SpanOutline]:
-        """Yield the outlines of the spans in documents."""
-        return self._decoded(source.documents.outline, hits)
-
-    def _decoded(self, decode: Callable[[msgspec.Raw], _Decoded], hits: Iterable[Hit]) -> Iterator[_Decoded]:
+        decode = source.documents.decode
         for hit in hits:
             try:
                 yield decode(hit.source)
+            except _UNREADABLE:
+                self._pass_over(hit)
+
+    def outlines(self, source: SpanSource, hits: Iterable[Hit]) -> Iterator[SpanOutline]:
+        """Yield the outlines of the spans in documents and rows."""
+        decode = source.documents.outline
+        for hit in hits:
+            try:
+                yield hit.sort.outline() if isinstance(hit, Row) else decode(hit.source)
             except _UNREADABLE:
                 self._pass_over(hit)
 

@@ -18,10 +18,28 @@ import msgspec
 
 from tracelog.errors import StoreError, StoreRejectedError
 from tracelog.store.elastic import answers
-from tracelog.store.elastic.answers import Answer, Answers, Hit, Request
+from tracelog.store.elastic.answers import Answer, Answers, Hit, Page, Request
 
-Search = tuple[str, Mapping[str, Any]]
-"""An index pattern, and the body of a search. Its order is by one field of numbers or times, or any."""
+Body = Mapping[str, Any]
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Some of what a search finds: the body that finds it, and as what a page of it is read."""
+
+    body: Body
+    page: type[Page[Hit]] = Page[Hit]
+
+
+class Search(msgspec.Struct, frozen=True):
+    """An index pattern, and the body of a search. Its order is by one field of numbers or times, or any.
+
+    `parts`: what finds the same, in any order, and is read instead where there is much of it.
+    """
+
+    index: str
+    body: Body
+    parts: Sequence[Part] = ()
+
 
 Pages = Iterator[list[Hit]]
 
@@ -32,6 +50,7 @@ _AT_ONCE = 100
 _FIRST_PAGE = 1000
 _SLICES = 2
 _KEEP_ALIVE = "5m"
+_EACH = {"_shard_doc": "asc"}
 # A store that was never written to holds nothing, which is no error; one that cannot be read as a whole is one.
 _WHOLE = {"ignore_unavailable": True, "allow_no_indices": True, "allow_partial_search_results": False}
 
@@ -49,11 +68,11 @@ class Searcher:
         found: list[Answer] = []
         for start in range(0, len(searches), _AT_ONCE):
             chunk = searches[start : start + _AT_ONCE]
-            lines = (part for index, body in chunk for part in ({"index": index, **_WHOLE}, body))
+            lines = (line for search in chunk for line in ({"index": search.index, **_WHOLE}, search.body))
             asked = b"\n".join(msgspec.json.encode(line) for line in lines) + b"\n"
             found += self._request("POST", "/_msearch", asked, answer=Answers).responses
         failed = [
-            (search[0], answers.error(self._url, answer.status, answer.error))
+            (search.index, answers.error(self._url, answer.status, answer.error))
             for search, answer in zip(searches, found, strict=True)
             if answer.error is not None
         ]
@@ -78,7 +97,7 @@ class Searcher:
         return found
 
     def _whole(self, search: Search) -> list[Hit]:
-        return list(self._pages(*search, LARGEST_PAGE, _in_turn))
+        return list(self._pages(search, LARGEST_PAGE, _in_turn))
 
     def streams(self, searches: Sequence[Search], first_page: int | None = None) -> list[Iterable[Hit]]:
         """Return the hits of several searches, each in its order: the first of all of them from one request."""
@@ -91,32 +110,31 @@ class Searcher:
 
     def _stream(self, search: Search, first: Sequence[Hit]) -> Iterator[Hit]:
         """Yield what was found, then what is behind it as of now; in any order, all as of now."""
-        (order,) = search[1]["sort"]
+        (order,) = search.body["sort"]
         if not isinstance(order, Mapping):
-            yield from self._pages(*search, LARGEST_PAGE, _in_turn)
+            yield from self._pages(search, LARGEST_PAGE, _in_turn)
             return
         yield from first
         known = {(hit.index, hit.id) for hit in first}
-        for hit in self._pages(*search, _FIRST_PAGE, _merged(order)):
+        for hit in self._pages(search, _FIRST_PAGE, _merged(order)):
             if (hit.index, hit.id) not in known:
                 yield hit
 
-    def _pages(
-        self, index: str, body: Mapping[str, Any], size: int, merge: Callable[..., Iterable[Hit]]
-    ) -> Iterator[Hit]:
+    def _pages(self, search: Search, size: int, merge: Callable[..., Iterable[Hit]]) -> Iterator[Hit]:
         """Yield all hits of a search as of now, in slices that are fetched at the same time; `size`: of first pages."""
-        with self._point_in_time(index) as point, ThreadPoolExecutor(_SLICES) as threads:
-            slices = [_ahead(threads, self._slice(point, body, size, number)) for number in range(_SLICES)]
-            yield from merge(*slices)
+        with self._point_in_time(search.index) as point, ThreadPoolExecutor(_SLICES) as threads:
+            parts = search.parts or (Part(search.body),)
+            slices = [self._slice(point, part, size, number) for part in parts for number in range(_SLICES)]
+            yield from merge(*[_ahead(threads, pages) for pages in slices])
 
-    def _slice(self, point: str, body: Mapping[str, Any], size: int, number: int) -> Pages:
+    def _slice(self, point: str, part: Part, size: int, number: int) -> Pages:
         """Yield the hits of a slice in pages that grow; `_shard_doc` is different for each."""
-        sort = [order for order in body["sort"] if order != "_doc"]
-        search = {**body, "sort": [*sort, {"_shard_doc": "asc"}], "track_total_hits": False}
+        orders = [_EACH if order == "_doc" else order for order in part.body["sort"]]
+        search = {**part.body, "sort": orders if _EACH in orders else [*orders, _EACH], "track_total_hits": False}
         while True:
             search |= {"size": size, "pit": {"id": point, "keep_alive": _KEEP_ALIVE}}
             search["slice"] = {"id": number, "max": _SLICES}
-            answer = self._request("POST", "/_search", search, answer=Answer, allow_partial_search_results=False)
+            answer = self._request("POST", "/_search", search, answer=part.page, allow_partial_search_results=False)
             yield answer.hits.hits
             if len(answer.hits.hits) < size:
                 return
@@ -140,7 +158,7 @@ class _PointInTime(msgspec.Struct):
 
 
 def _sized(search: Search, size: int) -> Search:
-    return search[0], {**search[1], "size": size, "track_total_hits": False}
+    return msgspec.structs.replace(search, body={**search.body, "size": size, "track_total_hits": False})
 
 
 def _ahead(threads: ThreadPoolExecutor, pages: Pages) -> Pages:
