@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from tracelog.model import Dependency, SpanOutline
@@ -93,7 +93,7 @@ class CallGraph:
         self._answering: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._operations_answering: dict[_Edge, set[str]] = defaultdict(set)
 
-    def add(self, spans: Collection[SpanOutline], found: Known = _NOTHING) -> None:
+    def add(self, spans: Sequence[SpanOutline], found: Known = _NOTHING) -> None:
         """Add a trace, whole; `found` are the spans that it is `missing`, if they are stored."""
         trace = CalledTrace(spans)
         crosses = trace.crosses
@@ -142,17 +142,17 @@ class CallGraph:
     def _add_call(self, trace: CalledTrace, caller: int, called: int) -> None:
         client, span = trace.spans[caller], trace.spans[called]
         measured = client if client.kind == "CLIENT" else span
-        entry = trace.spans[trace.entries[caller]]
-        calls = self._answered(client, entry.name, span)
+        entry = trace.entry(caller)
         failed = span.failed or measured.failed
-        calls.add(measured.duration, trace.entry_id(caller), failed=failed, trace_id=span.trace_id)
+        calls = self._answered(client, entry.name, span)
+        calls.add(measured.duration, entered_by(entry), failed=failed, trace_id=span.trace_id)
 
     def _add_unanswered(self, trace: CalledTrace, position: int) -> None:
         span = trace.spans[position]
-        edge = self._edge(span.service, span.peer or "", trace.spans[trace.entries[position]].name, span.name)
-        entry = trace.entry_id(position)
+        entry = trace.entry(position)
+        edge = self._edge(span.service, span.peer or "", entry.name, span.name)
         calls = self._unanswered[span.kind, edge]
-        calls.add(span.duration, entry, failed=span.failed, trace_id=span.trace_id)
+        calls.add(span.duration, entered_by(entry), failed=span.failed, trace_id=span.trace_id)
 
     def _add_messages(self, trace: CalledTrace, position: int, found: Known) -> None:
         """Add a call for each message of a consumer, but for one of its parent."""
@@ -160,8 +160,9 @@ class CallGraph:
         for link in trace.messages(position):
             sent = trace.position(link)
             if sent is not None and sent != parent and is_call(trace.spans[sent], span):
-                self._answered(trace.spans[sent], trace.spans[trace.entries[sent]].name, span).add(
-                    span.duration, trace.entry_id(sent), failed=span.failed, trace_id=span.trace_id
+                entry = trace.entry(sent)
+                self._answered(trace.spans[sent], entry.name, span).add(
+                    span.duration, entered_by(entry), failed=span.failed, trace_id=span.trace_id
                 )
             sender = sender_of(found.get(link, ())) if sent is None else None
             if sender is not None and is_call(sender, span):

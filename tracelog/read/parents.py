@@ -65,6 +65,11 @@ class SpanIndex:
     def __contains__(self, span_id: str) -> bool:
         return span_id in self._first
 
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether an id is shared by spans."""
+        return bool(self._shared)
+
     def owner(self, span_id: str, service: str | None, besides: int | None = None) -> int | None:
         """Return which span an id means to what bears it; `service` decides between spans that share it.
 
