@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+
+_OBJECTS = 50_000
 
 
 def main() -> int:
-    """Run the command line, or say which extra it lacks."""
+    """Run the command line, or say which extra it lacks.
+
+    What a command makes lives until it ends, and goes with the process: it is seldom looked through for garbage, and
+    not at the end.
+    """
+    gc.set_threshold(_OBJECTS)
     try:
         from tracelog.cli import run
 
@@ -16,6 +24,8 @@ def main() -> int:
             raise
         sys.stderr.write("tracelog: the command line needs the extra 'cli': pip install 'tracelog[cli]'\n")
         return 2
+    finally:
+        gc.freeze()
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def _by_duration(
     questions = list(_duration_questions(query, chosen, durations))
     for question, answer in reader.answers(lambda: questions) if questions else ():
         unit = question.about
-        for span in reader.spans(question.source, answer.hits.hits):
+        for span in reader.outlines(question.source, answer.hits.hits):
             key = (span.service, span.name, span.kind, None if by is None else span.start - span.start % by)
             for percent in durations.get(key, {}).get(span.duration // unit, ()):
                 yield (key, percent), span.trace_id
@@ -83,10 +83,10 @@ def _one_by_one(reader: Reader, chosen: Mapping[Key, Group], known: Examples) ->
         reader.notes.add(f"{len(left) - _MOST_LOOKED_UP:,} percentiles of small groups have no example")
     questions = [
         Question(
-            group.source, queries.search_at_least(group.source, group.wanted, group.quantity, value), (key, percent)
+            group.source, queries.search_at_least(group.source, group.wanted(), group.quantity, value), (key, percent)
         )
         for key, percent in left[:_MOST_LOOKED_UP]
         for group, value in [(chosen[key], chosen[key].percentiles[percent].value)]
     ]
     for question, answer in reader.answers(lambda: questions) if questions else ():
-        yield from ((question.about, span.trace_id) for span in reader.spans(question.source, answer.hits.hits))
+        yield from ((question.about, span.trace_id) for span in reader.outlines(question.source, answer.hits.hits))

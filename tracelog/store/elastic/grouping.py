@@ -6,13 +6,16 @@ be in several groups: of several sources, or of one that tells apart more than t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 from tracelog.schema.conventions import SPAN_KINDS
 from tracelog.schema.layout_fields import Moment, Quantity, SpanDocuments
 from tracelog.schema.timestamps import MILLISECOND
 from tracelog.store.elastic import filters, percentiles, queries
+from tracelog.store.elastic.answers import Answer
 from tracelog.store.elastic.filters import all_of, any_of, none_of
 from tracelog.store.elastic.percentiles import Percentile
 from tracelog.store.elastic.queries import Body
@@ -29,14 +32,14 @@ Key = tuple[str, str, str, int | None]
 
 
 class Group(NamedTuple):
-    """Spans of one operation in one source. `wanted` finds them; figures are in the unit of `quantity`.
+    """Spans of one operation in one source. `wanted` builds what they meet; figures are in the unit of `quantity`.
 
     `longest` and `failed`: how long the longest of all and of those that failed took, and its trace id.
     """
 
     source: SpanSource
     quantity: Quantity
-    wanted: Body
+    wanted: Callable[[], Body]
     spans: int
     measured: int
     error_count: int
@@ -46,23 +49,28 @@ class Group(NamedTuple):
 
 
 def groups(reader: Reader, query: SpanQuery, by: int | None) -> Iterator[tuple[Key, Group]]:
-    """Yield the groups of all sources, a page of each at a time."""
-    pending = [each for source in reader.span_sources for each in _groupings(source, query, by)]
-    while pending:
-        answers = reader.answers(lambda: [grouping.question for grouping in pending])  # noqa: B023 - called at once
-        following = []
-        for grouping, (_, answer) in zip(pending, answers, strict=True):
-            for bucket in answer.buckets("operations"):
-                yield grouping.read(bucket)
-            after = answer.aggregations.get("operations", {}).get("after_key")
-            if after:
-                following.append(grouping._replace(after=after))
-        pending = following
+    """Yield the groups of all sources, a page of each at a time; the next is asked for while one is read."""
+
+    def ask(groupings: Sequence[_Grouping]) -> list[tuple[_Grouping, Answer]]:
+        answers = reader.answers(lambda: [grouping.question for grouping in groupings])
+        return [(grouping, answer) for grouping, (_, answer) in zip(groupings, answers, strict=True)]
+
+    found = ask([each for source in reader.span_sources for each in _groupings(source, query, by)])
+    with ThreadPoolExecutor(1) as thread:
+        while found:
+            ends = (
+                (grouping, answer.aggregations.get("operations", {}).get("after_key")) for grouping, answer in found
+            )
+            following = [grouping._replace(after=after) for grouping, after in ends if after]
+            coming = thread.submit(ask, following) if following else None
+            for grouping, answer in found:
+                yield from map(grouping.read, answer.buckets("operations"))
+            found = coming.result() if coming else []
 
 
 def together(reader: Reader, several: Sequence[Sequence[Group]]) -> list[Group]:
     """Return groups of one source as one, each of several times."""
-    bodies = [any_of([group.wanted for group in parts]) for parts in several]
+    bodies = [any_of([group.wanted() for group in parts]) for parts in several]
     found = reader.answers(
         lambda: [
             Question(parts[0].source, {"size": 0, "query": wanted, "aggs": _figures(parts[0].source)})
@@ -70,7 +78,7 @@ def together(reader: Reader, several: Sequence[Sequence[Group]]) -> list[Group]:
         ]
     )
     return [
-        _group(parts[0].source, wanted, sum(group.spans for group in parts), answer.aggregations)
+        _group(parts[0].source, partial(all_of, [wanted]), sum(group.spans for group in parts), answer.aggregations)
         for parts, wanted, (_, answer) in zip(several, bodies, found, strict=True)
     ]
 
@@ -100,19 +108,25 @@ class _Grouping(NamedTuple):
 
     def read(self, bucket: Mapping[str, Any]) -> tuple[Key, Group]:
         """Return the operation of a group, and the group."""
-        key, fields = bucket["key"], self.source.fields
+        key = bucket["key"]
         values = {field: key.get(self.columns.get(field)) for field in self.source.documents.grouping.fields}
         service, name, kind = self.source.documents.grouping.read(values)
+        start = None
+        if self.by is not None:
+            _, moment = self.by
+            start = int(key[_BUCKET]) * (MILLISECOND if moment.unit is None else moment.unit)
+        group = _group(self.source, partial(self._wanted, key, start), bucket["doc_count"], bucket)
+        return (service, name, kind or self.kind or _UNSPECIFIED, start), group
+
+    def _wanted(self, key: Mapping[str, Any], start: int | None) -> Body:
+        """Build what the spans of a group meet."""
         picked = [{"term": {column: key[column]}} for column in self.columns.values() if key[column] is not None]
         absent = [column for column in self.columns.values() if key[column] is None]
         wanted = [*self.wanted, *picked, *([none_of(filters.exists(absent))] if absent else ())]
-        start = None
-        if self.by is not None:
+        if self.by is not None and start is not None:
             size, moment = self.by
-            start = int(key[_BUCKET]) * (MILLISECOND if moment.unit is None else moment.unit)
-            wanted += filters.within(fields, [moment], start, start + size)
-        group = _group(self.source, all_of(wanted), bucket["doc_count"], bucket)
-        return (service, name, kind or self.kind or _UNSPECIFIED, start), group
+            wanted += filters.within(self.source.fields, [moment], start, start + size)
+        return all_of(wanted)
 
 
 def groupable(source: SpanSource, *, timed: bool) -> bool:
@@ -178,7 +192,7 @@ def _longest(source: SpanSource, quantity: Quantity) -> Body:
     return {"top_hits": {"size": 1, "sort": [sort], "_source": list(source.documents.trace_id)}}
 
 
-def _group(source: SpanSource, wanted: Body, spans: int, answer: Mapping[str, Any]) -> Group:
+def _group(source: SpanSource, wanted: Callable[[], Body], spans: int, answer: Mapping[str, Any]) -> Group:
     """Read the figures of a group, by the field that says how long its spans took."""
     usable = list(enumerate(queries.measurable(source)))
     number, quantity = next((each for each in usable if answer[f"durations{each[0]}"]["count"]), usable[0])
