@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tracelog.model import Attributes, Node, Span
 
@@ -18,8 +18,10 @@ _URLS = ("url.full", "http.url", "http.target", "url.path")
 _TEXTS = ("db.query.text", "db.statement", "http.route", *_URLS, "rpc.method", "messaging.destination.name")
 """The attributes that say what a call asks for, by the semantic conventions of now and before."""
 _HOSTS = ("server.address", "net.peer.name", "peer.service", "network.peer.address", "net.peer.ip")
-_LOCAL = ("INTERNAL", "UNSPECIFIED")
+LOCAL = ("INTERNAL", "UNSPECIFIED")
 """The kinds of work within a service; OTLP has a span without a kind taken for internal."""
+UNTOLD = (None, None)
+"""What a call is asked for that says nothing of it."""
 _READING = ("GET", "HEAD", "OPTIONS")
 _OUTCOME = re.compile(
     r"attempt|retry|retries|resend|error|exception|status|response|result|outcome|success|affected|returned|stack|thread"
@@ -71,7 +73,7 @@ def _by_name(family: Sequence[Node]) -> Iterator[list[Node]]:
     together: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
     for node in family:
         span = node.span
-        together[templated(span.name), span.service, span.kind].append(node)
+        together[_templated(span.name[:_LONGEST]), span.service, span.kind].append(node)
     return iter(together.values())
 
 
@@ -85,15 +87,24 @@ def caller(group: Siblings) -> str:
     return named(group.parent.span) if group.parent else group.calls[0].span.service
 
 
-def time_of(calls: Sequence[Node]) -> int:
-    """Return how long at least one of the calls was running, ns. They are ordered by start."""
-    time, reached = 0, calls[0].span.start
+def times_of(calls: Sequence[Node]) -> tuple[int, int]:
+    """Return how long at least one of the calls was running, and how long all would one by one, ns.
+
+    They are ordered by start.
+    """
+    time, total, reached = 0, 0, calls[0].span.start
     for node in calls:
-        start, end = node.span.start, node.span.end
-        if end > reached:
-            time += end - max(start, reached)
+        span = node.span
+        start, duration = span.start, span.duration
+        end = start + duration
+        total += duration
+        if start >= reached:
+            time += duration
             reached = end
-    return time
+        elif end > reached:
+            time += end - reached
+            reached = end
+    return time, total
 
 
 def templated(text: str) -> str:
@@ -109,6 +120,11 @@ def _templated(text: str) -> str:
     return _VARIABLE.sub("?", text)
 
 
+@lru_cache(4096)
+def _templated_path(text: str) -> str:
+    return templated(_path(text))
+
+
 def callee(nodes: Sequence[Node], node: Node) -> Node | None:
     """Return the span of another service that a call is answered by, if it is there."""
     child = nodes[node.index + 1] if node.descendants else None
@@ -118,7 +134,7 @@ def callee(nodes: Sequence[Node], node: Node) -> Node | None:
 def is_call(node: Node) -> bool:
     """Tell whether a span is more than work of its own: it names what it calls, or something stands below it."""
     span = node.span
-    return span.kind not in _LOCAL or node.descendants > 0 or _first(span.attributes, _TEXTS) is not None
+    return span.kind not in LOCAL or node.descendants > 0 or _first(span.attributes, _TEXTS) is not None
 
 
 def is_read(span: Span) -> bool:
@@ -134,7 +150,7 @@ def is_read(span: Span) -> bool:
 
 
 def operation(nodes: Sequence[Node], node: Node) -> tuple[str | None, str | None]:
-    """Return what is equal for siblings of one operation: the name of who answered, else what they ask for.
+    """Return what is equal for siblings of one operation: who answered, else what they ask for, else `UNTOLD`.
 
     Numbers, ids and quoted values, which are arguments, are left out of it.
     """
@@ -142,7 +158,7 @@ def operation(nodes: Sequence[Node], node: Node) -> tuple[str | None, str | None
     if other is not None:
         return (templated(other.span.name), None)
     asked = _first(node.span.attributes, _TEXTS)
-    return (None, None if asked is None else templated(_path(asked)))
+    return (None, None if asked is None else _templated_path(asked))
 
 
 def name_of(calls: Sequence[Node]) -> str:
@@ -172,17 +188,20 @@ def target(nodes: Sequence[Node], node: Node) -> tuple[str, str] | None:
 def same_call(span: Span) -> tuple[str, ...]:
     """Return what is equal for a call and the same one made again, to whichever host: all that it was asked with."""
     held = span.attributes
-    arguments = (f"{key}={_argument(key, held[key])!r}" for key in sorted(held) if _is_argument(key))
-    return (span.name, *arguments)
+    urls, others = _arguments(tuple(held))
+    return (
+        span.name,
+        *[f"{key}={_without_host(held[key])!r}" for key in urls],
+        *[f"{key}={held[key]!r}" for key in others],
+    )
 
 
 @lru_cache(4096)
-def _is_argument(key: str) -> bool:
-    return not _OUTCOME.search(key)
-
-
-def _argument(key: str, value: object) -> object:
-    return _without_host(value) if isinstance(value, str) and key.startswith(("url.", "http.")) else value
+def _arguments(keys: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Return the attributes that a call is asked with: those that may hold a URL, and the others."""
+    asked = [key for key in sorted(keys) if not _OUTCOME.search(key)]
+    urls = [key for key in asked if key.startswith(("url.", "http."))]
+    return urls, [key for key in asked if key not in urls]
 
 
 def failed(span: Span) -> bool:
@@ -216,17 +235,18 @@ def reason(span: Span) -> str | None:
 
 def _first(held: Attributes, keys: Sequence[str]) -> str | None:
     """Return the first attribute of these that is there, as text."""
-    for key in keys:
+    for key in keys if held else ():
         if key in held:
             return str(held[key])
     return None
 
 
-def _without_host(text: str) -> str:
-    return _HOST.sub("", text) if "://" in text else text
+def _without_host(value: Any) -> Any:
+    host = _HOST.match(value) if isinstance(value, str) and "://" in value else None
+    return value[host.end() :] if host else value
 
 
 def _path(text: str) -> str:
     """Return the path of a URL; any other text as it is."""
-    path = _without_host(text)
+    path: str = _without_host(text)
     return path.partition("?")[0] if path.startswith("/") else path

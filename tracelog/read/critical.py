@@ -29,8 +29,8 @@ def with_critical_path(trace: Trace) -> Trace:
     if trace.root_node is None:
         return trace
     nodes = list(trace.nodes)
-    segments, waits = _follow(nodes, trace.root_node)
-    for index, _, _ in waits:
+    segments, waited_for = _follow(nodes, trace.root_node)
+    for index in waited_for:
         nodes[index] = msgspec.structs.replace(nodes[index], critical=True)
     return msgspec.structs.replace(trace, nodes=tuple(nodes), critical_path=tuple(segments))
 
@@ -44,25 +44,30 @@ def children_of(nodes: Sequence[Node], parent: Node) -> Iterator[Node]:
         index += 1 + node.descendants
 
 
-_Wait = tuple[int, int, int]
-"""A span that is waited for, by its index: for itself and for its children, from one time to another."""
+def _follow(nodes: Sequence[Node], root: Node) -> tuple[list[Segment], list[int]]:
+    """Return the segments of the path, by time, and the indices of the spans that it leads through.
 
-
-def _follow(nodes: Sequence[Node], root: Node) -> tuple[list[Segment], list[_Wait]]:
-    """Return the segments of the path, by time, and the waits that it is made of."""
+    A span is waited for, for itself and for its children, from one time to another.
+    """
     segments: list[Segment] = []
-    waits: list[_Wait] = [(root.index, root.span.start, root.span.end)]
-    for index, start, until in waits:  # which grows meanwhile
-        node, reached = nodes[index], until
-        for end, _, begin, child in _finishing(nodes, node, start, until) if node.descendants else ():
-            if end <= reached:
-                if end < reached:
-                    segments.append(Segment(node.span, end, reached))
-                reached = -begin
-                waits.append((-child, reached, end))
+    waited_for = [root.index]
+    waits = [(root, root.span.start, root.span.end)]
+    for node, start, until in waits:  # which grows meanwhile
+        reached = until
+        for end, _, begin, index in _finishing(nodes, node, start, until):
+            if end > reached:
+                continue
+            if end < reached:
+                segments.append(Segment(node.span, end, reached))
+            reached, child = -begin, nodes[-index]
+            waited_for.append(-index)
+            if child.descendants:
+                waits.append((child, reached, end))
+            elif reached < end:
+                segments.append(Segment(child.span, reached, end))
         if start < reached:
             segments.append(Segment(node.span, start, reached))
-    return sorted(segments, key=attrgetter("start")), waits
+    return sorted(segments, key=attrgetter("start")), waited_for
 
 
 def _finishing(nodes: Sequence[Node], node: Node, start: int, until: int) -> list[tuple[int, bool, int, int]]:
@@ -72,11 +77,16 @@ def _finishing(nodes: Sequence[Node], node: Node, start: int, until: int) -> lis
     """
     finishing: list[tuple[int, bool, int, int]] = []
     produces = node.span.kind == "PRODUCER"
-    for child in children_of(nodes, node):
+    index, behind = node.index + 1, node.index + 1 + node.descendants
+    while index < behind:  # as `children_of`, which takes longer
+        child = nodes[index]
         span = child.span
-        begin, end = span.start, span.end
+        begin = span.start
+        end = begin + span.duration
         if begin < until and end >= start and not (produces and span.kind == "CONSUMER"):
             begin, end = max(begin, start), min(end, until)
-            finishing.append((end, begin == end, -begin, -child.index))
-    finishing.sort(reverse=True)
+            finishing.append((end, begin == end, -begin, -index))
+        index += 1 + child.descendants
+    if len(finishing) > 1:
+        finishing.sort(reverse=True)
     return finishing

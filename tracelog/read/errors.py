@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from tracelog.model import LEVELS, Finding, LogEntry, Node, Trace
-from tracelog.read.calls import failed, named, reason
+from tracelog.read.calls import named, reason
 from tracelog.read.critical import children_of
 from tracelog.read.wording import count, cropped, listed, quoted
 
@@ -39,19 +39,23 @@ def hidden_findings(trace: Trace) -> Iterator[Finding]:
         yield Finding("hidden", text, _ids(node for node, _ in found))
 
 
-def unlogged_findings(trace: Trace) -> Iterator[Finding]:
-    """Say which spans failed without a word; of failures below each other, the deepest is told of."""
+def unlogged_findings(trace: Trace, failing: Sequence[bool]) -> Iterator[Finding]:
+    """Say which spans failed without a word; of failures below each other, the deepest is told of.
+
+    `failing` says of each node whether it failed.
+    """
     nodes = trace.nodes
-    marks = [failed(node.span) for node in nodes]
-    failures = [node for node in nodes if marks[node.index]]
-    failures = [node for node in failures if not any(marks[child.index] for child in children_of(nodes, node))]
+    failures = [nodes[index] for index, mark in enumerate(failing) if mark]
+    failures = [node for node in failures if not any(failing[child.index] for child in children_of(nodes, node))]
     if not failures:
         return
-    spoken = [_speaks(node) for node in nodes]
-    spoken_above, spoken_before = _above(nodes, spoken), [0, *accumulate(spoken)]
     elsewhere = [*trace.unplaced_logs, *(line for ghost in trace.ghosts for line in ghost.logs)]
     logging = {line.service for node in nodes for line in node.logs} | {line.service for line in elsewhere}
     logging -= {line.service for line in elsewhere if _is_at(line, "WARNING")}
+    if not logging:
+        return
+    spoken = [_speaks(node) for node in nodes]
+    spoken_above, spoken_before = _above(nodes, spoken), [0, *accumulate(spoken)]
     silent = [
         node
         for node in failures

@@ -22,7 +22,7 @@ from itertools import chain
 import msgspec
 
 from tracelog.model import Finding, Ghost, Node, Trace
-from tracelog.read.calls import siblings
+from tracelog.read.calls import failed, siblings
 from tracelog.read.errors import hidden_findings, unlogged_findings
 from tracelog.read.gaps import gap_findings
 from tracelog.read.ghosts import NEVER, NOT_SAMPLED, NOT_YET, evidence, worded
@@ -59,13 +59,14 @@ def explanations(trace: Trace) -> Iterator[Finding]:
     """Say where the time went and what failed."""
     nodes = trace.nodes
     groups = siblings(nodes)
+    failing = [failed(node.span) for node in nodes]
     waited = trace.root.duration if trace.root else 0
-    yield from retry_findings(groups)
+    yield from retry_findings(groups, failing)
     yield from gap_findings(trace)
     yield from hidden_findings(trace)
-    yield from unlogged_findings(trace)
-    yield from repeat_findings(nodes, groups, waited)
-    yield from serial_findings(nodes, groups, waited)
+    yield from unlogged_findings(trace, failing)
+    yield from repeat_findings(nodes, groups, failing, waited)
+    yield from serial_findings(nodes, groups, failing, waited)
 
 
 def _age(trace: Trace, now: int) -> int | None:

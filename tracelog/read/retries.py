@@ -18,12 +18,15 @@ Attempts = list[Node]
 _MOST = 3
 
 
-def retry_findings(groups: Iterable[Siblings]) -> Iterator[Finding]:
-    """Say what was tried again, in the order of the time that it took; calls of one name together."""
+def retry_findings(groups: Iterable[Siblings], failing: Sequence[bool]) -> Iterator[Finding]:
+    """Say what was tried again, in the order of the time that it took; calls of one name together.
+
+    `failing` says of each node of the trace whether it failed.
+    """
     alike: dict[tuple[str, str], list[Attempts]] = defaultdict(list)
-    for group in groups:
-        if any(failed(node.span) for node in group.calls):
-            for attempts in _retried(group.calls):
+    for group in groups if any(failing) else ():
+        if any([failing[node.index] for node in group.calls]):  # noqa: C419 - faster
+            for attempts in _retried(group.calls, failing):
                 span = attempts[0].span
                 alike[span.service, span.name].append(attempts)
     longest = sorted(alike.values(), key=lambda calls: -_time(calls))
@@ -31,25 +34,25 @@ def retry_findings(groups: Iterable[Siblings]) -> Iterator[Finding]:
         yield Finding("retry", _text(calls), tuple(node.span.span_id for attempts in calls for node in attempts))
 
 
-def _retried(calls: Sequence[Node]) -> list[Attempts]:
+def _retried(calls: Sequence[Node], failing: Sequence[bool]) -> list[Attempts]:
     """Return the calls of one name that were made more than once, each as its attempts."""
     same: dict[object, list[Node]] = defaultdict(list)
     for node in calls:
         same[same_call(node.span)].append(node)
     found = []
     for again in same.values():
-        attempts = _attempts(again) if len(again) > 1 and failed(again[0].span) else []
-        if all(failed(each[0].span) for each in attempts):
+        attempts = _attempts(again, failing) if len(again) > 1 and failing[again[0].index] else []
+        if all(failing[each[0].index] for each in attempts):
             found += [each for each in attempts if len(each) > 1]
     return found
 
 
-def _attempts(again: Sequence[Node]) -> list[Attempts]:
+def _attempts(again: Sequence[Node], failing: Sequence[bool]) -> list[Attempts]:
     """Part the times at which the same call was made into calls and their attempts."""
     parts: list[Attempts] = []
     for node in again:
-        last = parts[-1][-1].span if parts else None
-        if last is not None and failed(last) and node.span.start >= last.end:
+        last = parts[-1][-1] if parts else None
+        if last is not None and failing[last.index] and node.span.start >= last.span.end:
             parts[-1].append(node)
         else:
             parts.append([node])

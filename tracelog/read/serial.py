@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from tracelog.model import Finding, Node
-from tracelog.read.calls import Siblings, caller, failed, is_read, name_of, operation, target, time_of
+from tracelog.read.calls import Siblings, caller, is_read, name_of, operation, target, times_of
 from tracelog.read.critical import children_of
 from tracelog.read.repeats import MANY
 from tracelog.read.wording import duration
@@ -28,13 +28,18 @@ _LONGEST_PAUSE = 10
 _MOST = 3
 
 
-def serial_findings(nodes: Sequence[Node], groups: Iterable[Siblings], waited: int) -> Iterator[Finding]:
-    """Say which calls could be made at the same time, where most is to be gained. `waited`: what the trace took, ns."""
+def serial_findings(
+    nodes: Sequence[Node], groups: Iterable[Siblings], failing: Sequence[bool], waited: int
+) -> Iterator[Finding]:
+    """Say which calls could be made at the same time, where most is to be gained.
+
+    `failing` says of each node whether it failed. `waited`: what the trace took, ns.
+    """
     least = max(LEAST_SAVED, waited // LEAST_SHARE)
     long = [group for group in groups if FEW <= len(group.calls) < MANY and _saved(group.calls) >= least]
-    serial = [group for group in long if group.parent and _is_serial(nodes, group.calls)]
+    serial = [group for group in long if group.parent and _is_serial(nodes, group.calls, failing)]
     for group in sorted(serial, key=lambda group: -_saved(group.calls))[:_MOST]:
-        took, longest = time_of(group.calls), max(node.span.duration for node in group.calls)
+        (took, _), longest = times_of(group.calls), max(node.span.duration for node in group.calls)
         name = name_of(group.calls)
         text = (
             f"{caller(group)} called {name} of {len(group.calls)} targets one after the other in {duration(took)};"
@@ -48,9 +53,9 @@ def _saved(calls: Sequence[Node]) -> int:
     return sum(durations) - max(durations)
 
 
-def _is_serial(nodes: Sequence[Node], calls: Sequence[Node]) -> bool:
+def _is_serial(nodes: Sequence[Node], calls: Sequence[Node], failing: Sequence[bool]) -> bool:
     """Tell whether the calls of one parent wait for each other without a reason that can be seen."""
-    if not all(node.critical and is_read(node.span) and not failed(node.span) for node in calls):
+    if not all(node.critical and is_read(node.span) and not failing[node.index] for node in calls):
         return False
     targets = {target(nodes, node) for node in calls}
     operations = {operation(nodes, node) for node in calls}

@@ -67,11 +67,17 @@ def measure(nodes: Sequence[Node]) -> Rooms:
     The first of a pair is the one nearer to the top of the tree.
     """
     rooms: dict[tuple[str, str], list[Room]] = {}
+    clocks: dict[tuple[int, str], str] = {}
+
+    def known(span: Span) -> str:  # spans of one process share their resource
+        key = (id(span.resource) if span.resource else 0, span.service)
+        return clocks[key] if key in clocks else clocks.setdefault(key, clock_of(span))
+
     for node in nodes:
         if node.parent is None or node.span.kind != "SERVER" or nodes[node.parent].span.kind != "CLIENT":
             continue
         client = nodes[node.parent].span
-        pair = (clock_of(client), clock_of(node.span))
+        pair = (known(client), known(node.span))
         if pair[0] == pair[1]:
             continue
         room = _room(client, node.span)
@@ -117,8 +123,11 @@ def corrections(nodes: Sequence[Node]) -> dict[str, int]:
 
 def settle(rooms: Sequence[Room]) -> int:
     """Return by how much to move a clock, ns: 0 where that suits as many calls as anything, or where they disagree."""
+    unmoved = sum([_allows(room, 0) for room in rooms])
+    if unmoved == len(rooms):
+        return 0
     lowest, highest, suited = _common(rooms)
-    if suited <= sum(_allows(room, 0) for room in rooms) or suited < _MOST * len(rooms):
+    if suited <= unmoved or suited < _MOST * len(rooms):
         return 0
     if highest >= _UNBOUNDED // 2:
         return lowest

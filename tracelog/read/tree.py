@@ -39,7 +39,12 @@ def build_trace(
 def assemble(
     trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], incoming: Incoming, *, now: int | None = None
 ) -> Trace:
-    """Build the tree of one trace; `incoming` are the links from elsewhere, by span id."""
+    """Build the tree of one trace, and explain it; `incoming` are the links from elsewhere, by span id."""
+    return judged(with_critical_path(unexplained(trace_id, spans, logs, incoming)), now)
+
+
+def unexplained(trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], incoming: Incoming) -> Trace:
+    """Build the tree alone, without its critical path and findings."""
     distinct = in_order(list(spans))
     index = SpanIndex(distinct)
     ancestry = trace_ancestry(distinct, index)
@@ -51,8 +56,7 @@ def assemble(
     guess_places(placement, distinct, depths)
     lines = placement.by_position()
     nodes = _nodes(distinct, ancestry, order, depths, lines=lines, linked=_linked(distinct, incoming))
-    trace = Trace(trace_id=trace_id, nodes=nodes, unplaced_logs=tuple(lines.get(None, ())), ghosts=tuple(ghosts))
-    return judged(with_critical_path(trace), now)
+    return Trace(trace_id=trace_id, nodes=nodes, unplaced_logs=tuple(lines.get(None, ())), ghosts=tuple(ghosts))
 
 
 def _nodes(
