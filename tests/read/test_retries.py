@@ -32,11 +32,12 @@ def test_a_call_that_succeeded_in_the_end_is_a_retry_too() -> None:
     assert found("retry", spans) == [(text, [1, 2])]
 
 
-def test_a_retry_may_ask_another_host_and_have_others_between_its_attempts() -> None:
-    other = {"url.full": "http://10.0.0.7/stock"}
+@pytest.mark.parametrize("path", ["/stock", "/a/b?c=d/e", "", "?sku=2"])
+def test_a_retry_may_ask_another_host_and_have_others_between_its_attempts(path: str) -> None:
+    first, other = ({"url.full": f"http://{host}{path}"} for host in ("wms:80", "10.0.0.7"))
     spans = [
-        ROOT, attempt(1, 0, 5), call(2, 0, 5, 6, name="resolve"), attempt(3, 6, 9, "OK", attributes=other),
-        call(4, 0, 9, 10, name="resolve"),
+        ROOT, attempt(1, 0, 5, attributes=first), call(2, 0, 5, 6, name="resolve"),
+        attempt(3, 6, 9, "OK", attributes=other), call(4, 0, 9, 10, name="resolve"),
     ]  # fmt: skip
     assert [numbers for _, numbers in found("retry", spans)] == [[1, 3]]
 

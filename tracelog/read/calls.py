@@ -196,6 +196,11 @@ def same_call(span: Span) -> tuple[str, ...]:
     )
 
 
+def part_of_call(span: Span) -> str:
+    """Return something that `same_call` holds too, and that is quickly told: the end of a URL's path."""
+    return str(_without_host(_first(span.attributes, _URLS) or "")).rpartition("/")[2]
+
+
 @lru_cache(4096)
 def _arguments(keys: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """Return the attributes that a call is asked with: those that may hold a URL, and the others."""

@@ -73,8 +73,8 @@ def _loops(
             key = group.parent.index if group.parent else group.calls[0].span.parent_span_id
             by_parent[key].append(group)
     for together in by_parent.values():
-        durations = (node.span.duration for group in together for node in group.calls)
-        if any(time >= shortest for time in accumulate(durations)):
+        times = (sum([node.span.duration for node in group.calls]) for group in together)
+        if any(time >= shortest for time in accumulate(times)):
             repeated = [calls for group in together for calls in _repeated(nodes, group.calls, failing)]
             loop = _Loop(together[0], _body(nodes, repeated))
             if loop.time >= shortest:

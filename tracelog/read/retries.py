@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from tracelog.model import Finding, Node
-from tracelog.read.calls import Siblings, failed, reason, same_call
+from tracelog.read.calls import Siblings, failed, part_of_call, reason, same_call
 from tracelog.read.wording import cropped, duration
 
 Attempts = list[Node]
@@ -37,8 +37,10 @@ def retry_findings(groups: Iterable[Siblings], failing: Sequence[bool]) -> Itera
 def _retried(calls: Sequence[Node], failing: Sequence[bool]) -> list[Attempts]:
     """Return the calls of one name that were made more than once, each as its attempts."""
     same: dict[object, list[Node]] = defaultdict(list)
+    asked = {part_of_call(node.span) for node in calls if failing[node.index]}
     for node in calls:
-        same[same_call(node.span)].append(node)
+        if part_of_call(node.span) in asked:
+            same[same_call(node.span)].append(node)
     found = []
     for again in same.values():
         attempts = _attempts(again, failing) if len(again) > 1 and failing[again[0].index] else []

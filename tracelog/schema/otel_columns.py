@@ -77,7 +77,7 @@ class SpanRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class NamedSpanRow(SpanRow, frozen=True, gc=False, array_like=True):
-    """The same with its name, which costs a cluster as much as three others."""
+    """The same with its name, which costs a cluster more than any other column."""
 
     name: str  # type: ignore[misc]
 
