@@ -13,7 +13,7 @@ from capture.telemetry import NOW, SPAN, TRACE, make_logger, make_tracer
 
 import tracelog
 from tracelog import StoreHandler
-from tracelog.errors import StoreUnavailableError
+from tracelog.errors import ConfigurationError, StoreUnavailableError
 from tracelog.model import LogEntry
 from tracelog.resource import detect_resource
 from tracelog.ship import log_text as log_text_module
@@ -155,3 +155,10 @@ def test_running_dict_config_again_does_not_wait_for_a_store_that_is_away(monkey
     first.flush()  # as logging did until Python 3.11 when it closed a handler
     assert first.stats().in_spool == 1
     tracelog.shutdown(0)
+
+
+def test_what_could_not_be_made_is_no_handler_that_logging_flushes() -> None:
+    with pytest.raises(ConfigurationError) as failure:
+        StoreHandler("ftp://nowhere")
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+    assert failure.traceback  # which holds what was begun

@@ -11,6 +11,8 @@ import pytest
 from documents import MS, START, keep, make_span, span_id, trace_id
 
 from tracelog.model import Dependency, SpanLink
+from tracelog.schema.layout_fields import Rows
+from tracelog.schema.layouts import OTEL
 from tracelog.schema.otel import TRACES, Document, encode_span
 from tracelog.schema.otel_columns import read_outline
 from tracelog.schema.outlines import outline
@@ -165,6 +167,13 @@ NO_SPANS: list[dict[str, Any]] = [
     {"span_id": ""},
     {"span_id": None},
 ]
+
+
+@pytest.mark.parametrize("rows", [OTEL.spans and OTEL.spans.rows, OTEL.spans and OTEL.spans.named_rows])
+def test_a_row_has_a_place_and_the_columns_that_are_asked_for(rows: Rows) -> None:
+    (_, *named) = (field.name for field in msgspec.structs.fields(rows.type))  # type: ignore[arg-type]
+    meant = {"service.name": "service", "@timestamp": "start", "status.code": "status"}
+    assert named == [meant.get(field, field) for field in rows.fields]
 
 
 @pytest.mark.elasticsearch

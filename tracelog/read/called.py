@@ -27,7 +27,7 @@ class CalledTrace:
         self.spans = spans
         self._index = SpanIndex(spans)
         self.parents = self._index.parents(spans)
-        if self._index.is_ambiguous or not self._leads_up():
+        if self._index.is_ambiguous or not self._leads_up():  # copies are told apart, and circles broken, by start
             self.spans = in_order(spans)
             self._index = SpanIndex(self.spans)
             self.parents = trace_ancestry(self.spans, self._index).parents

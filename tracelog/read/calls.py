@@ -41,6 +41,12 @@ _NUMBER = r"(?<!/v)(?<!\d)\d+"  # but that of a version in a path
 _VARIABLE = re.compile(rf"{_QUOTED}|\b(?:{_UUID}|{_HEX})|{_NUMBER}")
 _LONGEST = 1000
 """What is behind so many letters of a text tells no calls apart."""
+_READ = 2 * _LONGEST
+"""And of a URL, with its host, what is behind so many."""
+
+
+Failing = Sequence[bool]
+"""Whether each node of a trace failed."""
 
 
 class Siblings(NamedTuple):
@@ -73,7 +79,7 @@ def _by_name(family: Sequence[Node]) -> Iterator[list[Node]]:
     together: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
     for node in family:
         span = node.span
-        together[_templated(span.name[:_LONGEST]), span.service, span.kind].append(node)
+        together[templated(span.name), span.service, span.kind].append(node)
     return iter(together.values())
 
 
@@ -158,7 +164,7 @@ def operation(nodes: Sequence[Node], node: Node) -> tuple[str | None, str | None
     if other is not None:
         return (templated(other.span.name), None)
     asked = _first(node.span.attributes, _TEXTS)
-    return (None, None if asked is None else _templated_path(asked))
+    return (None, None if asked is None else _templated_path(asked[:_READ]))
 
 
 def name_of(calls: Sequence[Node]) -> str:

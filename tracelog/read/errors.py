@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from tracelog.model import LEVELS, Finding, LogEntry, Node, Trace
-from tracelog.read.calls import named, reason
+from tracelog.read.calls import Failing, named, reason
 from tracelog.read.critical import children_of
 from tracelog.read.wording import count, cropped, listed, quoted
 
@@ -39,11 +39,8 @@ def hidden_findings(trace: Trace) -> Iterator[Finding]:
         yield Finding("hidden", text, _ids(node for node, _ in found))
 
 
-def unlogged_findings(trace: Trace, failing: Sequence[bool]) -> Iterator[Finding]:
-    """Say which spans failed without a word; of failures below each other, the deepest is told of.
-
-    `failing` says of each node whether it failed.
-    """
+def unlogged_findings(trace: Trace, failing: Failing) -> Iterator[Finding]:
+    """Say which spans failed without a word; of failures below each other, the deepest is told of."""
     nodes = trace.nodes
     failures = [nodes[index] for index, mark in enumerate(failing) if mark]
     failures = [node for node in failures if not any(failing[child.index] for child in children_of(nodes, node))]

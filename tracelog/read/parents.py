@@ -53,13 +53,13 @@ class _Shared:
 
 
 class SpanIndex:
-    """Where each span id stands. Positions are those in `spans`, which are distinct and ordered by start."""
+    """Where each span id stands, by the positions in `spans`. Those that share one must be distinct, and by start."""
 
     def __init__(self, spans: Sequence[Placed]) -> None:
         span_ids = [span.span_id for span in spans]
         self._first = dict(zip(reversed(span_ids), reversed(range(len(span_ids))), strict=True))
         self._shared = _shared(spans) if len(self._first) < len(spans) else {}
-        while self._first and not is_id(smallest := min(self._first)):  # as text, zeros come before any other id
+        while self._first and not is_id(smallest := min(self._first)):  # zeros come before any other hex
             del self._first[smallest]
 
     def __contains__(self, span_id: str) -> bool:

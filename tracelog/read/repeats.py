@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
 from tracelog.model import Finding, Node
-from tracelog.read.calls import LOCAL, UNTOLD, Siblings, caller, described, is_call, operation, times_of
+from tracelog.read.calls import LOCAL, UNTOLD, Failing, Siblings, caller, described, is_call, operation, times_of
 from tracelog.read.wording import duration, listed
 
 MANY = 5
@@ -48,11 +47,11 @@ class _Loop(NamedTuple):
 
 
 def repeat_findings(
-    nodes: Sequence[Node], groups: Iterable[Siblings], failing: Sequence[bool], waited: int
+    nodes: Sequence[Node], groups: Iterable[Siblings], failing: Failing, waited: int
 ) -> Iterator[Finding]:
     """Say which operations are repeated, those that take longest first; parents of one name together.
 
-    `failing` says of each node whether it failed. `waited`: how long the trace took, ns.
+    `waited`: how long the trace took, ns.
     """
     alike: dict[tuple[str, ...], list[_Loop]] = defaultdict(list)
     for loop in _loops(nodes, groups, failing, max(SHORTEST, waited // LEAST_SHARE)):
@@ -64,34 +63,30 @@ def repeat_findings(
         yield Finding("repeated", _text(loops), tuple(spans))
 
 
-def _loops(
-    nodes: Sequence[Node], groups: Iterable[Siblings], failing: Sequence[bool], shortest: int
-) -> Iterator[_Loop]:
+def _loops(nodes: Sequence[Node], groups: Iterable[Siblings], failing: Failing, shortest: int) -> Iterator[_Loop]:
     by_parent: dict[int | str | None, list[Siblings]] = defaultdict(list)
     for group in groups:
         if len(group.calls) >= MANY:
             key = group.parent.index if group.parent else group.calls[0].span.parent_span_id
             by_parent[key].append(group)
     for together in by_parent.values():
-        times = (sum([node.span.duration for node in group.calls]) for group in together)
-        if any(time >= shortest for time in accumulate(times)):
+        if sum([node.span.duration for group in together for node in group.calls]) >= shortest:
             repeated = [calls for group in together for calls in _repeated(nodes, group.calls, failing)]
             loop = _Loop(together[0], _body(nodes, repeated))
             if loop.time >= shortest:
                 yield loop
 
 
-def _repeated(nodes: Sequence[Node], calls: Sequence[Node], failing: Sequence[bool]) -> Iterator[_Calls]:
+def _repeated(nodes: Sequence[Node], calls: Sequence[Node], failing: Failing) -> Iterator[_Calls]:
     """Part calls of one name by what they ask for; yield those that are many and not made at once."""
     parted: dict[object, list[Node]] = defaultdict(list)
-    untold = parted[UNTOLD]
     local = calls[0].span.kind in LOCAL
     for node in calls:
         if failing[node.index]:
             continue
         if not node.descendants and not node.span.attributes:  # as many are, and quickly seen
             if not local:
-                untold.append(node)
+                parted[UNTOLD].append(node)
         elif is_call(node):
             parted[operation(nodes, node)].append(node)
     for same in parted.values():

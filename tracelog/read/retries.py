@@ -11,18 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from tracelog.model import Finding, Node
-from tracelog.read.calls import Siblings, failed, part_of_call, reason, same_call
+from tracelog.read.calls import Failing, Siblings, part_of_call, reason, same_call
 from tracelog.read.wording import cropped, duration
 
 Attempts = list[Node]
 _MOST = 3
 
 
-def retry_findings(groups: Iterable[Siblings], failing: Sequence[bool]) -> Iterator[Finding]:
-    """Say what was tried again, in the order of the time that it took; calls of one name together.
-
-    `failing` says of each node of the trace whether it failed.
-    """
+def retry_findings(groups: Iterable[Siblings], failing: Failing) -> Iterator[Finding]:
+    """Say what was tried again, in the order of the time that it took; calls of one name together."""
     alike: dict[tuple[str, str], list[Attempts]] = defaultdict(list)
     for group in groups if any(failing) else ():
         if any([failing[node.index] for node in group.calls]):  # noqa: C419 - faster
@@ -31,10 +28,12 @@ def retry_findings(groups: Iterable[Siblings], failing: Sequence[bool]) -> Itera
                 alike[span.service, span.name].append(attempts)
     longest = sorted(alike.values(), key=lambda calls: -_time(calls))
     for calls in longest[:_MOST]:
-        yield Finding("retry", _text(calls), tuple(node.span.span_id for attempts in calls for node in attempts))
+        yield Finding(
+            "retry", _text(calls, failing), tuple(node.span.span_id for attempts in calls for node in attempts)
+        )
 
 
-def _retried(calls: Sequence[Node], failing: Sequence[bool]) -> list[Attempts]:
+def _retried(calls: Sequence[Node], failing: Failing) -> list[Attempts]:
     """Return the calls of one name that were made more than once, each as its attempts."""
     same: dict[object, list[Node]] = defaultdict(list)
     asked = {part_of_call(node.span) for node in calls if failing[node.index]}
@@ -49,7 +48,7 @@ def _retried(calls: Sequence[Node], failing: Sequence[bool]) -> list[Attempts]:
     return found
 
 
-def _attempts(again: Sequence[Node], failing: Sequence[bool]) -> list[Attempts]:
+def _attempts(again: Sequence[Node], failing: Failing) -> list[Attempts]:
     """Part the times at which the same call was made into calls and their attempts."""
     parts: list[Attempts] = []
     for node in again:
@@ -65,10 +64,10 @@ def _time(calls: Iterable[Attempts]) -> int:
     return sum(attempts[-1].span.end - attempts[0].span.start for attempts in calls)
 
 
-def _text(calls: Sequence[Attempts]) -> str:
+def _text(calls: Sequence[Attempts], failing: Failing) -> str:
     span = calls[0][0].span
     times, took = sum(map(len, calls)), duration(_time(calls))
-    vain = sum(failed(attempts[-1].span) for attempts in calls)
+    vain = sum(failing[attempts[-1].index] for attempts in calls)
     if len(calls) == 1:
         outcome = "each time in vain" if vain else "before it succeeded"
         said = f"{span.service} tried {span.name} {times} times in {took}, {outcome}"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from tracelog.model import Finding, Node
-from tracelog.read.calls import Siblings, caller, is_read, name_of, operation, target, times_of
+from tracelog.read.calls import Failing, Siblings, caller, is_read, name_of, operation, target, times_of
 from tracelog.read.critical import children_of
 from tracelog.read.repeats import MANY
 from tracelog.read.wording import duration
@@ -29,12 +29,9 @@ _MOST = 3
 
 
 def serial_findings(
-    nodes: Sequence[Node], groups: Iterable[Siblings], failing: Sequence[bool], waited: int
+    nodes: Sequence[Node], groups: Iterable[Siblings], failing: Failing, waited: int
 ) -> Iterator[Finding]:
-    """Say which calls could be made at the same time, where most is to be gained.
-
-    `failing` says of each node whether it failed. `waited`: what the trace took, ns.
-    """
+    """Say which calls could be made at the same time, where most is to be gained. `waited`: what the trace took, ns."""
     least = max(LEAST_SAVED, waited // LEAST_SHARE)
     long = [group for group in groups if FEW <= len(group.calls) < MANY and _saved(group.calls) >= least]
     serial = [group for group in long if group.parent and _is_serial(nodes, group.calls, failing)]
@@ -53,7 +50,7 @@ def _saved(calls: Sequence[Node]) -> int:
     return sum(durations) - max(durations)
 
 
-def _is_serial(nodes: Sequence[Node], calls: Sequence[Node], failing: Sequence[bool]) -> bool:
+def _is_serial(nodes: Sequence[Node], calls: Sequence[Node], failing: Failing) -> bool:
     """Tell whether the calls of one parent wait for each other without a reason that can be seen."""
     if not all(node.critical and is_read(node.span) and not failing[node.index] for node in calls):
         return False

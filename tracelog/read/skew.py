@@ -71,7 +71,9 @@ def measure(nodes: Sequence[Node]) -> Rooms:
 
     def known(span: Span) -> str:  # spans of one process share their resource
         key = (id(span.resource) if span.resource else 0, span.service)
-        return clocks[key] if key in clocks else clocks.setdefault(key, clock_of(span))
+        if key not in clocks:
+            clocks[key] = clock_of(span)
+        return clocks[key]
 
     for node in nodes:
         if node.parent is None or node.span.kind != "SERVER" or nodes[node.parent].span.kind != "CLIENT":

@@ -41,12 +41,12 @@ class StoreHandler(logging.Handler):
         keep: Given | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(level)
         self._put_now = self._put  # bound once: it is handed on with every record
         self._sender = sender_for(store, **options)
         self._keep = keep_for(self._sender, keep)
         resource = MappingProxyType(detect_resource(service))  # which lets it be encoded once
         self._text = LogText(self._sender.pipeline.destination, resource, make_redactor(redact))
+        super().__init__(level)  # at last, for `logging` knows the handler from here on, and may flush it
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Emit a record that the filters let pass, without the lock that other handlers need: the spool has its own."""

@@ -131,7 +131,10 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def _outlines(self, query: SpanQuery, *, names: bool) -> Iterator[Sequence[SpanOutline]]:
-        """Yield the spans of a window trace by trace, maybe without their `names`; a few around may be among them."""
+        """Yield the spans of a window trace by trace; a few around it may be among them.
+
+        `names`: whether their names are needed.
+        """
 
     @abc.abstractmethod
     def _outlines_around(self, trace_ids: frozenset[str], query: SpanQuery) -> Iterator[SpanOutline]:

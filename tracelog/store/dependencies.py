@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from tracelog.model import SpanOutline
 from tracelog.read.called import Id, Known, missing
 from tracelog.read.dependencies import CallGraph
-from tracelog.store.collecting import collector_paused
 from tracelog.store.notes import Notes
 from tracelog.store.query import SpanQuery
 
@@ -29,10 +28,9 @@ def call_graph(
     """Read all traces into a graph, and note how many spans that were."""
     graph = CallGraph(since=query.since, until=query.until, operations=operations)
     read = 0
-    with collector_paused():
-        for spans, found in _completed(traces, look_up, around, query):
-            graph.add(spans, found)
-            read += len(spans)
+    for spans, found in _completed(traces, look_up, around, query):
+        graph.add(spans, found)
+        read += len(spans)
     notes.add(f"{read:,} spans were read")
     return graph
 

@@ -25,7 +25,7 @@ from tracelog.store import resolve_destination
 from tracelog.store.base import Store, TraceContents, WriteResult
 from tracelog.store.elastic import answers, coverage, finding, lists, operations, outlines, traces
 from tracelog.store.elastic.address import Address, is_overheard, parse_address
-from tracelog.store.elastic.answers import Failure, Hit
+from tracelog.store.elastic.answers import Failure, Hit, Row
 from tracelog.store.elastic.reading import Reader
 from tracelog.store.elastic.search import Searcher
 from tracelog.store.elastic.sources import Sources
@@ -176,8 +176,9 @@ class ElasticsearchStore(Store):
         return finding.find_value(self._reader, value)
 
     def _pass_over(self, hit: Hit) -> None:
-        """Count a document that cannot be read, once however often it is met; as a row it is another one."""
-        self._unreadable.add(hash((hit.index, hit.id or hit.sort)))
+        """Count a document that cannot be read, once however often it is met; met as a row too, it is another one."""
+        named = (hit.sort.trace_id, hit.sort.span_id) if isinstance(hit, Row) else (hit.index, hit.id)
+        self._unreadable.add(hash(named))
         self.skipped = len(self._unreadable)
 
     def _request(

@@ -125,7 +125,10 @@ class Searcher:
         with self._point_in_time(search.index) as point, ThreadPoolExecutor(_SLICES) as threads:
             parts = search.parts or (Part(search.body),)
             slices = [self._slice(point, part, size, number) for part in parts for number in range(_SLICES)]
-            yield from merge(*[_ahead(threads, pages) for pages in slices])
+            try:
+                yield from merge(*[_ahead(threads, pages) for pages in slices])
+            finally:  # where the rest is not wanted
+                threads.shutdown(wait=False, cancel_futures=True)
 
     def _slice(self, point: str, part: Part, size: int, number: int) -> Pages:
         """Yield the hits of a slice in pages that grow; `_shard_doc` is different for each."""
