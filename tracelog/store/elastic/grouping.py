@@ -20,6 +20,7 @@ from tracelog.store.elastic.filters import all_of, any_of, none_of
 from tracelog.store.elastic.percentiles import Percentile
 from tracelog.store.elastic.queries import Body
 from tracelog.store.elastic.reading import Question, Reader, trace_id_of
+from tracelog.store.elastic.search import ahead
 from tracelog.store.elastic.sources import SpanSource
 from tracelog.store.query import SpanQuery
 
@@ -49,23 +50,21 @@ class Group(NamedTuple):
 
 
 def groups(reader: Reader, query: SpanQuery, by: int | None) -> Iterator[tuple[Key, Group]]:
-    """Yield the groups of all sources, a page of each at a time; the next is asked for while one is read."""
-
-    def ask(groupings: Sequence[_Grouping]) -> list[tuple[_Grouping, Answer]]:
-        answers = reader.answers(lambda: [grouping.question for grouping in groupings])
-        return [(grouping, answer) for grouping, (_, answer) in zip(groupings, answers, strict=True)]
-
-    found = ask([each for source in reader.span_sources for each in _groupings(source, query, by)])
+    """Yield the groups of all sources, a page of each at a time."""
     with ThreadPoolExecutor(1) as thread:
-        while found:
-            ends = (
-                (grouping, answer.aggregations.get("operations", {}).get("after_key")) for grouping, answer in found
-            )
-            following = [grouping._replace(after=after) for grouping, after in ends if after]
-            coming = thread.submit(ask, following) if following else None
-            for grouping, answer in found:
+        for page in ahead(thread, _pages(reader, query, by)):
+            for grouping, answer in page:
                 yield from map(grouping.read, answer.buckets("operations"))
-            found = coming.result() if coming else []
+
+
+def _pages(reader: Reader, query: SpanQuery, by: int | None) -> Iterator[list[tuple[_Grouping, Answer]]]:
+    pending = [each for source in reader.span_sources for each in _groupings(source, query, by)]
+    while pending:
+        answers = reader.answers(lambda: [grouping.question for grouping in pending])  # noqa: B023 - called at once
+        page = [(grouping, answer) for grouping, (_, answer) in zip(pending, answers, strict=True)]
+        yield page
+        ends = ((grouping, answer.aggregations.get("operations", {}).get("after_key")) for grouping, answer in page)
+        pending = [grouping._replace(after=after) for grouping, after in ends if after]
 
 
 def together(reader: Reader, several: Sequence[Sequence[Group]]) -> list[Group]:

@@ -20,6 +20,7 @@ from tracelog.store.notes import Notes
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _Result = TypeVar("_Result")
+_Decoded = TypeVar("_Decoded")
 _Source = TypeVar("_Source", bound=Source)
 
 
@@ -105,26 +106,23 @@ class Reader:
     def spans(self, source: SpanSource, hits: Iterable[Hit]) -> Iterator[Span]:
         """Yield the spans in documents."""
         decode = source.documents.decode
-        for hit in hits:
-            try:
-                yield decode(hit.source)
-            except _UNREADABLE:
-                self._pass_over(hit)
+        return self._read(hits, lambda hit: decode(hit.source))
 
     def outlines(self, source: SpanSource, hits: Iterable[Hit]) -> Iterator[SpanOutline]:
         """Yield the outlines of the spans in documents and rows."""
         decode = source.documents.outline
-        for hit in hits:
-            try:
-                yield hit.sort.outline() if isinstance(hit, Row) else decode(hit.source)
-            except _UNREADABLE:
-                self._pass_over(hit)
+        return self._read(hits, lambda hit: hit.sort.outline() if isinstance(hit, Row) else decode(hit.source))
 
     def logs(self, source: LogSource, hits: Iterable[Hit]) -> Iterator[LogEntry]:
         """Yield the log entries in documents."""
         decode, unique = source.documents.decode, source.documents.unique_ids
+        return self._read(
+            hits, lambda hit: decode(hit.source, hit.id if unique else f"{stream_of(hit.index)}/{hit.id}")
+        )
+
+    def _read(self, hits: Iterable[Hit], decode: Callable[[Hit], _Decoded]) -> Iterator[_Decoded]:
         for hit in hits:
             try:
-                yield decode(hit.source, hit.id if unique else f"{stream_of(hit.index)}/{hit.id}")
+                yield decode(hit)
             except _UNREADABLE:
                 self._pass_over(hit)

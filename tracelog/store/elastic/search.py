@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -21,6 +21,7 @@ from tracelog.store.elastic import answers
 from tracelog.store.elastic.answers import Answer, Answers, Hit, Page, Request
 
 Body = Mapping[str, Any]
+_Page = TypeVar("_Page")
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -126,7 +127,7 @@ class Searcher:
             parts = search.parts or (Part(search.body),)
             slices = [self._slice(point, part, size, number) for part in parts for number in range(_SLICES)]
             try:
-                yield from merge(*[_ahead(threads, pages) for pages in slices])
+                yield from merge(*[ahead(threads, pages) for pages in slices])
             finally:  # where the rest is not wanted
                 threads.shutdown(wait=False, cancel_futures=True)
 
@@ -164,10 +165,10 @@ def _sized(search: Search, size: int) -> Search:
     return msgspec.structs.replace(search, body={**search.body, "size": size, "track_total_hits": False})
 
 
-def _ahead(threads: ThreadPoolExecutor, pages: Pages) -> Pages:
+def ahead(threads: ThreadPoolExecutor, pages: Iterator[_Page]) -> Iterator[_Page]:
     """Return pages, of which the next is fetched while one is read, beginning now."""
 
-    def following(coming: Future[list[Hit] | None]) -> Pages:
+    def following(coming: Future[_Page | None]) -> Iterator[_Page]:
         while (page := coming.result()) is not None:
             coming = threads.submit(next, pages, None)
             yield page
