@@ -241,6 +241,16 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     span_ids: tuple[str, ...] = ()
 
 
+def main_root(tops: Sequence[tuple[Span, bool]]) -> int | None:
+    """Return which of the spans at the top of a tree is its root, each with whether it has no parent at all.
+
+    It is the longest of those; without any, the longest that its service was entered by, else the first.
+    """
+    roots = [place for place, (_, is_root) in enumerate(tops) if is_root]
+    entries = [place for place, (span, _) in enumerate(tops) if span.kind in CALLED]
+    return max(roots or entries or range(len(tops))[:1], key=lambda place: tops[place][0].duration, default=None)
+
+
 class TraceSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One row of `slow`: the span that was measured, and what its trace holds. Durations: ns.
 
@@ -315,9 +325,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, dict=True, weakref=True):
     def root_node(self) -> Node | None:
         """The place of `root`."""
         tops = [node for node in self.nodes if node.parent is None]
-        entries = [node for node in tops if node.span.kind in CALLED]
-        chosen = [node for node in tops if node.is_root] or entries or tops[:1]
-        return max(chosen, key=lambda node: node.span.duration, default=None)
+        chosen = main_root([(node.span, node.is_root) for node in tops])
+        return None if chosen is None else tops[chosen]
 
     @cached_property
     def services(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trees import TICKS, TRACE, make_span, self_time, tangles
 
 from tracelog.model import Node, Segment, Span, Trace
-from tracelog.read.critical import children_of
+from tracelog.read.calls import children_of
 from tracelog.read.tree import build_trace
 
 KINDS = st.sampled_from(["INTERNAL", "PRODUCER", "CONSUMER"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracelog.read.calls import templated
+from tracelog.read.asked import templated
 from tracelog.read.wording import count, cropped, listed
 
 

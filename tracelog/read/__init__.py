@@ -6,7 +6,8 @@ tree      spans and logs -> a Trace, with the help of
             ghosts     what is proven of spans that never arrived
             critical   what the root waited for
             findings   what is remarkable, in few sentences, of which each kind is a function of
-                retries, repeats, serial, errors, gaps    (with calls: what spans are to each other, and wording)
+                retries, repeats, serial, errors, gaps
+            calls      what spans are to each other, for these, and asked: what one says of itself
 skew      calls between hosts -> by how much their clocks differ
 clocks    a Trace -> the same with its clocks set right
 latency   durations -> percentiles

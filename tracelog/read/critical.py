@@ -16,77 +16,87 @@ recurses, and only what is on the path is sorted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from operator import attrgetter
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import NamedTuple
 
-import msgspec
+from tracelog.model import Segment, Span
 
-from tracelog.model import Node, Segment, Trace
-
-
-def with_critical_path(trace: Trace) -> Trace:
-    """Return a trace with the critical path of its root, and the nodes on it marked."""
-    if trace.root_node is None:
-        return trace
-    nodes = list(trace.nodes)
-    segments, waited_for = _follow(nodes, trace.root_node)
-    for index in waited_for:
-        nodes[index] = msgspec.structs.replace(nodes[index], critical=True)
-    return msgspec.structs.replace(trace, nodes=tuple(nodes), critical_path=tuple(segments))
+Children = Mapping[int, Sequence[int]]
+"""The positions of the spans directly below each, by start."""
 
 
-def children_of(nodes: Sequence[Node], parent: Node) -> Iterator[Node]:
-    """Yield the nodes directly below one, by start. It looks at no others: the descendants of each are passed over."""
-    index, behind = parent.index + 1, parent.index + 1 + parent.descendants
-    while index < behind:
-        node = nodes[index]
-        yield node
-        index += 1 + node.descendants
+_Finished = tuple[int, int, int]
+"""A child: when it had finished and began, within what of its parent is waited for, and its position."""
 
 
-def _follow(nodes: Sequence[Node], root: Node) -> tuple[list[Segment], list[int]]:
-    """Return the segments of the path, by time, and the indices of the spans that it leads through.
+class Path(NamedTuple):
+    """A critical path: its segments, by time, and of each span whether it leads through it."""
 
-    A span is waited for, for itself and for its children, from one time to another.
+    segments: tuple[Segment, ...]
+    waited_for: Sequence[bool]
+
+
+def no_path(spans: Sequence[Span]) -> Path:
+    """Return the path of nothing."""
+    return Path((), [False] * len(spans))
+
+
+def critical_path(spans: Sequence[Span], children: Children, root: int | None) -> Path:
+    """Return the path of a root; spans are known by their positions in `spans`.
+
+    It is followed from the end: from a span into a child, through all of it, and on in the span before that one began.
     """
+    if root is None:
+        return no_path(spans)
     segments: list[Segment] = []
-    waited_for = [root.index]
-    waits = [(root, root.span.start, root.span.end)]
-    for node, start, until in waits:  # which grows meanwhile
-        reached = until
-        for end, _, begin, index in _finishing(nodes, node, start, until):
+    waited_for = [False] * len(spans)
+    waited_for[root] = True
+    left: list[tuple[Span, int, int, Iterator[_Finished]]] = []
+    span = spans[root]
+    start, reached = span.start, span.end
+    finishing = iter(_finishing(spans, span, children.get(root, ()), start, reached))
+    while True:
+        for end, begin, child in finishing:
             if end > reached:
                 continue
             if end < reached:
-                segments.append(Segment(node.span, end, reached))
-            reached, child = -begin, nodes[-index]
-            waited_for.append(-index)
-            if child.descendants:
-                waits.append((child, reached, end))
-            elif reached < end:
-                segments.append(Segment(child.span, reached, end))
-        if start < reached:
-            segments.append(Segment(node.span, start, reached))
-    return sorted(segments, key=attrgetter("start")), waited_for
+                segments.append(Segment(span, end, reached))
+            waited_for[child] = True
+            if child in children:
+                left.append((span, start, begin, finishing))
+                span, start, reached = spans[child], begin, end
+                finishing = iter(_finishing(spans, span, children[child], start, reached))
+                break
+            reached = begin
+            if begin < end:
+                segments.append(Segment(spans[child], begin, end))
+        else:
+            if start < reached:
+                segments.append(Segment(span, start, reached))
+            if not left:
+                return Path(tuple(reversed(segments)), waited_for)
+            span, start, reached, finishing = left.pop()
 
 
-def _finishing(nodes: Sequence[Node], node: Node, start: int, until: int) -> list[tuple[int, bool, int, int]]:
-    """Return the children that block a span, the last to finish first: end, of no length, -start, -index.
+def _finishing(spans: Sequence[Span], parent: Span, children: Sequence[int], start: int, until: int) -> list[_Finished]:
+    """Return the children that block a span, which is waited for from `start` until `until`, the last to finish first.
 
-    They are clamped to what is waited for. Of an equal end comes first what took no time, then the longest.
+    Of those that end together comes first what took no time, then the first to start.
     """
-    finishing: list[tuple[int, bool, int, int]] = []
-    produces = node.span.kind == "PRODUCER"
-    index, behind = node.index + 1, node.index + 1 + node.descendants
-    while index < behind:  # as `children_of`, which takes longer
-        child = nodes[index]
-        span = child.span
-        begin = span.start
-        end = begin + span.duration
-        if begin < until and end >= start and not (produces and span.kind == "CONSUMER"):
+    moments: list[_Finished] = []
+    lasting: list[_Finished] = []
+    if parent.kind == "PRODUCER":
+        children = [position for position in children if spans[position].kind != "CONSUMER"]
+    for position in children:
+        begin = spans[position].start
+        end = begin + spans[position].duration
+        if start <= begin < end <= until:
+            lasting.append((end, begin, position))
+        elif begin < until and end >= start:
             begin, end = max(begin, start), min(end, until)
-            finishing.append((end, begin == end, -begin, -index))
-        index += 1 + child.descendants
+            (lasting if begin < end else moments).append((end, begin, position))
+    finishing = moments + lasting
     if len(finishing) > 1:
-        finishing.sort(reverse=True)
+        finishing.sort(key=itemgetter(0), reverse=True)
     return finishing

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, compress
 
 from tracelog.model import LEVELS, Finding, LogEntry, Node, Trace
-from tracelog.read.calls import Failing, named, reason
-from tracelog.read.critical import children_of
+from tracelog.read.asked import named, reason
+from tracelog.read.calls import Calls, children_of
 from tracelog.read.wording import count, cropped, listed, quoted
 
 _MOST = 3
@@ -25,7 +25,8 @@ _MOST = 3
 def hidden_findings(trace: Trace) -> Iterator[Finding]:
     """Say which errors no span shows, those that are most often there first; spans of one name together."""
     nodes = trace.nodes
-    holding = [(node, lines) for node in nodes if (lines := [line for line in node.logs if _is_at(line, "ERROR")])]
+    logging = [node for node in nodes if node.logs]
+    holding = [(node, lines) for node in logging if (lines := [line for line in node.logs if _is_at(line, "ERROR")])]
     shown = _above(nodes, [_is_error(node) for node in nodes]) if holding else []
     alike: dict[str, list[tuple[Node, LogEntry]]] = defaultdict(list)
     for node, lines in holding:
@@ -39,15 +40,17 @@ def hidden_findings(trace: Trace) -> Iterator[Finding]:
         yield Finding("hidden", text, _ids(node for node, _ in found))
 
 
-def unlogged_findings(trace: Trace, failing: Failing) -> Iterator[Finding]:
+def unlogged_findings(trace: Trace, calls: Calls) -> Iterator[Finding]:
     """Say which spans failed without a word; of failures below each other, the deepest is told of."""
-    nodes = trace.nodes
-    failures = [nodes[index] for index, mark in enumerate(failing) if mark]
-    failures = [node for node in failures if not any(failing[child.index] for child in children_of(nodes, node))]
+    nodes, failing = trace.nodes, calls.failing
+    failures = [
+        node for node in compress(nodes, failing) if not any(failing[child.index] for child in children_of(nodes, node))
+    ]
     if not failures:
         return
     elsewhere = [*trace.unplaced_logs, *(line for ghost in trace.ghosts for line in ghost.logs)]
-    logging = {line.service for node in nodes for line in node.logs} | {line.service for line in elsewhere}
+    logging = {line.service for node in nodes if node.logs for line in node.logs}
+    logging |= {line.service for line in elsewhere}
     logging -= {line.service for line in elsewhere if _is_at(line, "WARNING")}
     if not logging:
         return

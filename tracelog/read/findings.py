@@ -22,7 +22,7 @@ from itertools import chain
 import msgspec
 
 from tracelog.model import Finding, Ghost, Node, Trace
-from tracelog.read.calls import failed, siblings
+from tracelog.read.calls import calls_of
 from tracelog.read.errors import hidden_findings, unlogged_findings
 from tracelog.read.gaps import gap_findings
 from tracelog.read.ghosts import NEVER, NOT_SAMPLED, NOT_YET, evidence, worded
@@ -57,16 +57,13 @@ def judged(trace: Trace, now: int | None = None) -> Trace:
 
 def explanations(trace: Trace) -> Iterator[Finding]:
     """Say where the time went and what failed."""
-    nodes = trace.nodes
-    groups = siblings(nodes)
-    failing = [failed(node.span) for node in nodes]
-    waited = trace.root.duration if trace.root else 0
-    yield from retry_findings(groups, failing)
+    calls = calls_of(trace)
+    yield from retry_findings(calls)
     yield from gap_findings(trace)
     yield from hidden_findings(trace)
-    yield from unlogged_findings(trace, failing)
-    yield from repeat_findings(nodes, groups, failing, waited)
-    yield from serial_findings(nodes, groups, failing, waited)
+    yield from unlogged_findings(trace, calls)
+    yield from repeat_findings(calls)
+    yield from serial_findings(calls)
 
 
 def _age(trace: Trace, now: int) -> int | None:

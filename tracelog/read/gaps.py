@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tracelog.model import Finding, Ghost, Node, Span, Trace
-from tracelog.read.calls import named, templated
-from tracelog.read.critical import children_of
+from tracelog.read.asked import named, templated
+from tracelog.read.calls import children_of
 from tracelog.read.skew import TOLERANCE
 from tracelog.read.wording import duration, quoted
 
@@ -54,17 +54,17 @@ def find_gaps(trace: Trace) -> list[Gap]:
     """Return the gaps of a trace, by time."""
     shortest = max(SHORTEST, trace.root.duration // LEAST_SHARE) if trace.root else SHORTEST
     stretches: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for segment in trace.critical_path:
-        if segment.duration >= shortest:
-            stretches[trace.node(segment.span).index].append((segment.start, segment.end))
+    long = [segment for segment in trace.critical_path if segment.end - segment.start >= shortest]
+    for segment in long:
+        stretches[trace.node(segment.span).index].append((segment.start, segment.end))
     gaps = [
         gap._replace(start=max(gap.start, start), end=min(gap.end, end))
         for index, waits in stretches.items()
         for gap in _silences(trace.nodes, trace.nodes[index])
         for start, end in waits
     ]
-    long = (gap for gap in gaps if gap.duration >= shortest and not _is_haunted(gap, trace.ghosts))
-    return sorted(long, key=lambda gap: (gap.start, gap.node.index))
+    silent = (gap for gap in gaps if gap.duration >= shortest and not _is_haunted(gap, trace.ghosts))
+    return sorted(silent, key=lambda gap: (gap.start, gap.node.index))
 
 
 def gap_findings(trace: Trace) -> Iterator[Finding]:

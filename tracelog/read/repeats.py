@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from tracelog.model import Finding, Node
-from tracelog.read.calls import LOCAL, UNTOLD, Failing, Siblings, caller, described, is_call, operation, times_of
+from tracelog.read.calls import LOCAL, Calls, caller, times_of
 from tracelog.read.wording import duration, listed
 
 MANY = 5
@@ -25,7 +26,7 @@ _AT_ONCE = 2
 _MOST, _NAMED = 3, 3
 
 
-class _Calls(NamedTuple):
+class _Repeated(NamedTuple):
     """Calls of one operation, by start. `time`: how long at least one of them was running, ns."""
 
     calls: Sequence[Node]
@@ -33,80 +34,76 @@ class _Calls(NamedTuple):
 
 
 class _Loop(NamedTuple):
-    """The repeated calls of one parent, those that take the longest first, with what they ask for in words.
+    """The repeated calls of one parent, which `caller` names: those that take the longest first, with their names."""
 
-    `group`: some of the calls, and their parent.
-    """
-
-    group: Siblings
-    calls: Sequence[tuple[str, _Calls]]
+    caller: str
+    body: Sequence[tuple[str, _Repeated]]
 
     @property
     def time(self) -> int:
-        return sum(calls.time for _, calls in self.calls)
+        return sum(repeated.time for _, repeated in self.body)
 
 
-def repeat_findings(
-    nodes: Sequence[Node], groups: Iterable[Siblings], failing: Failing, waited: int
-) -> Iterator[Finding]:
-    """Say which operations are repeated, those that take longest first; parents of one name together.
-
-    `waited`: how long the trace took, ns.
-    """
-    alike: dict[tuple[str, ...], list[_Loop]] = defaultdict(list)
-    for loop in _loops(nodes, groups, failing, max(SHORTEST, waited // LEAST_SHARE)):
-        key = (caller(loop.group), *sorted(name for name, _ in loop.calls))
-        alike[key].append(loop)
-    longest = sorted(alike.values(), key=lambda loops: -sum(loop.time for loop in loops))
+def repeat_findings(calls: Calls) -> Iterator[Finding]:
+    """Say which operations are repeated, those that take longest first; parents of one name together."""
+    together: dict[tuple[str, ...], list[_Loop]] = defaultdict(list)
+    for loop in _loops(calls, max(SHORTEST, calls.waited // LEAST_SHARE)):
+        key = (loop.caller, *sorted(name for name, _ in loop.body))
+        together[key].append(loop)
+    longest = sorted(together.values(), key=lambda loops: -sum(loop.time for loop in loops))
     for loops in longest[:_MOST]:
-        spans = (node.span.span_id for loop in loops for _, same in loop.calls for node in same.calls)
-        yield Finding("repeated", _text(loops), tuple(spans))
+        span_ids = [node.span.span_id for loop in loops for _, repeated in loop.body for node in repeated.calls]
+        yield Finding("repeated", _text(loops), tuple(span_ids))
 
 
-def _loops(nodes: Sequence[Node], groups: Iterable[Siblings], failing: Failing, shortest: int) -> Iterator[_Loop]:
-    by_parent: dict[int | str | None, list[Siblings]] = defaultdict(list)
-    for group in groups:
-        if len(group.calls) >= MANY:
-            key = group.parent.index if group.parent else group.calls[0].span.parent_span_id
-            by_parent[key].append(group)
-    for together in by_parent.values():
-        if sum([node.span.duration for group in together for node in group.calls]) >= shortest:
-            repeated = [calls for group in together for calls in _repeated(nodes, group.calls, failing)]
-            loop = _Loop(together[0], _body(nodes, repeated))
+def _loops(calls: Calls, shortest: int) -> Iterator[_Loop]:
+    for family in calls.families:
+        many = [alike for alike in family.alike if len(alike) >= MANY]
+        if many and _take(family.children, shortest):
+            repeated = [each for alike in many for each in _repeated(calls, alike)]
+            loop = _Loop(caller(family, many[0]), _body(calls, repeated))
             if loop.time >= shortest:
                 yield loop
 
 
-def _repeated(nodes: Sequence[Node], calls: Sequence[Node], failing: Failing) -> Iterator[_Calls]:
+def _take(children: Sequence[Node], time: int) -> bool:
+    """Tell whether spans take so long, ns, one by one."""
+    return any(total >= time for total in accumulate(node.span.duration for node in children))
+
+
+def _repeated(calls: Calls, alike: Sequence[Node]) -> Iterator[_Repeated]:
     """Part calls of one name by what they ask for; yield those that are many and not made at once."""
-    parted: dict[object, list[Node]] = defaultdict(list)
-    local = calls[0].span.kind in LOCAL
-    for node in calls:
-        if failing[node.index]:
-            continue
-        if not node.descendants and not node.span.attributes:  # as many are, and quickly seen
-            if not local:
-                parted[UNTOLD].append(node)
-        elif is_call(node):
-            parted[operation(nodes, node)].append(node)
-    for same in parted.values():
+    made = [node for node in alike if not calls.failing[node.index]]
+    if alike[0].span.kind in LOCAL:
+        made = [node for node in made if calls.is_call(node)]
+    for same in _parted(calls, made):
         if len(same) >= MANY:
             time, total = times_of(same)
             if total <= _AT_ONCE * time:
-                yield _Calls(same, time)
+                yield _Repeated(same, time)
 
 
-def _body(nodes: Sequence[Node], repeated: Iterable[_Calls]) -> list[tuple[str, _Calls]]:
+def _parted(calls: Calls, made: Sequence[Node]) -> Iterable[Sequence[Node]]:
+    """Part calls of one name by their operation."""
+    if all(calls.asked[node.index] is None and not node.descendants for node in made):
+        return [made]
+    parted: dict[object, list[Node]] = defaultdict(list)
+    for node in made:
+        parted[calls.operation(node)].append(node)
+    return parted.values()
+
+
+def _body(calls: Calls, repeated: Iterable[_Repeated]) -> list[tuple[str, _Repeated]]:
     """Return the calls of one loop: those that take the longest, and those made about as often."""
-    longest = sorted(repeated, key=lambda same: -same.time)
-    often = [same for same in longest if 2 * len(same.calls) >= len(longest[0].calls)]
-    return [(described(nodes, same.calls), same) for same in often]
+    longest = sorted(repeated, key=lambda each: -each.time)
+    often = [each for each in longest if 2 * len(each.calls) >= len(longest[0].calls)]
+    return [(calls.described(each.calls), each) for each in often]
 
 
 def _text(loops: Sequence[_Loop]) -> str:
     counts: Counter[str] = Counter()
     for loop in loops:
-        counts.update({name: len(same.calls) for name, same in loop.calls})
+        counts.update({name: len(repeated.calls) for name, repeated in loop.body})
     names = list(counts)
     if len(set(counts.values())) > 1:
         said = listed([f"{name} {counts[name]:,} times" for name in names[:_NAMED]])
@@ -115,4 +112,4 @@ def _text(loops: Sequence[_Loop]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     places = f" in {len(loops):,} spans" if len(loops) > 1 else ""
     time = duration(sum(loop.time for loop in loops))
-    return f"{caller(loops[0].group)} called {said}{more}{places}, {time} together"
+    return f"{loops[0].caller} called {said}{more}{places}, {time} together"

@@ -11,34 +11,37 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from tracelog.model import Finding, Node
-from tracelog.read.calls import Failing, Siblings, part_of_call, reason, same_call
+from tracelog.read.asked import end_of, reason, same_call
+from tracelog.read.calls import Calls
 from tracelog.read.wording import cropped, duration
 
 Attempts = list[Node]
 _MOST = 3
 
 
-def retry_findings(groups: Iterable[Siblings], failing: Failing) -> Iterator[Finding]:
+def retry_findings(calls: Calls) -> Iterator[Finding]:
     """Say what was tried again, in the order of the time that it took; calls of one name together."""
-    alike: dict[tuple[str, str], list[Attempts]] = defaultdict(list)
-    for group in groups if any(failing) else ():
-        if any([failing[node.index] for node in group.calls]):  # noqa: C419 - faster
-            for attempts in _retried(group.calls, failing):
-                span = attempts[0].span
-                alike[span.service, span.name].append(attempts)
-    longest = sorted(alike.values(), key=lambda calls: -_time(calls))
-    for calls in longest[:_MOST]:
-        yield Finding(
-            "retry", _text(calls, failing), tuple(node.span.span_id for attempts in calls for node in attempts)
-        )
+    failing = calls.failing
+    together: dict[tuple[str, str], list[Attempts]] = defaultdict(list)
+    for family in calls.families if any(failing) else ():
+        for alike in family.alike:
+            if any([failing[node.index] for node in alike]):  # noqa: C419 - faster
+                for attempts in _retried(calls, alike):
+                    span = attempts[0].span
+                    together[span.service, span.name].append(attempts)
+    longest = sorted(together.values(), key=lambda tried: -_time(tried))
+    for tried in longest[:_MOST]:
+        span_ids = tuple(node.span.span_id for attempts in tried for node in attempts)
+        yield Finding("retry", _text(tried, failing), span_ids)
 
 
-def _retried(calls: Sequence[Node], failing: Failing) -> list[Attempts]:
+def _retried(calls: Calls, alike: Sequence[Node]) -> list[Attempts]:
     """Return the calls of one name that were made more than once, each as its attempts."""
     same: dict[object, list[Node]] = defaultdict(list)
-    asked = {part_of_call(node.span) for node in calls if failing[node.index]}
-    for node in calls:
-        if part_of_call(node.span) in asked:
+    failing, asked = calls.failing, calls.asked
+    tried = {end_of(asked[node.index]) for node in alike if failing[node.index]}
+    for node in alike:
+        if end_of(asked[node.index]) in tried:
             same[same_call(node.span)].append(node)
     found = []
     for again in same.values():
@@ -48,7 +51,7 @@ def _retried(calls: Sequence[Node], failing: Failing) -> list[Attempts]:
     return found
 
 
-def _attempts(again: Sequence[Node], failing: Failing) -> list[Attempts]:
+def _attempts(again: Sequence[Node], failing: Sequence[bool]) -> list[Attempts]:
     """Part the times at which the same call was made into calls and their attempts."""
     parts: list[Attempts] = []
     for node in again:
@@ -64,7 +67,7 @@ def _time(calls: Iterable[Attempts]) -> int:
     return sum(attempts[-1].span.end - attempts[0].span.start for attempts in calls)
 
 
-def _text(calls: Sequence[Attempts], failing: Failing) -> str:
+def _text(calls: Sequence[Attempts], failing: Sequence[bool]) -> str:
     span = calls[0][0].span
     times, took = sum(map(len, calls)), duration(_time(calls))
     vain = sum(failing[attempts[-1].index] for attempts in calls)

@@ -8,12 +8,12 @@ others in between are left out. Of many calls it is said that they are repeated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from tracelog.model import Finding, Node
-from tracelog.read.calls import Failing, Siblings, caller, is_read, name_of, operation, target, times_of
-from tracelog.read.critical import children_of
+from tracelog.read.asked import is_read
+from tracelog.read.calls import Calls, Family, caller, name_of, times_of
 from tracelog.read.repeats import MANY
 from tracelog.read.wording import duration
 
@@ -28,41 +28,42 @@ _LONGEST_PAUSE = 10
 _MOST = 3
 
 
-def serial_findings(
-    nodes: Sequence[Node], groups: Iterable[Siblings], failing: Failing, waited: int
-) -> Iterator[Finding]:
-    """Say which calls could be made at the same time, where most is to be gained. `waited`: what the trace took, ns."""
-    least = max(LEAST_SAVED, waited // LEAST_SHARE)
-    long = [group for group in groups if FEW <= len(group.calls) < MANY and _saved(group.calls) >= least]
-    serial = [group for group in long if group.parent and _is_serial(nodes, group.calls, failing)]
-    for group in sorted(serial, key=lambda group: -_saved(group.calls))[:_MOST]:
-        (took, _), longest = times_of(group.calls), max(node.span.duration for node in group.calls)
-        name = name_of(group.calls)
+def serial_findings(calls: Calls) -> Iterator[Finding]:
+    """Say which calls could be made at the same time, where most is to be gained."""
+    least = max(LEAST_SAVED, calls.waited // LEAST_SHARE)
+    serial = [
+        (family, alike)
+        for family in calls.families
+        for alike in family.alike
+        if FEW <= len(alike) < MANY and _saved(alike) >= least and _is_serial(calls, family, alike)
+    ]
+    for family, alike in sorted(serial, key=lambda found: -_saved(found[1]))[:_MOST]:
+        (took, _), longest = times_of(alike), max(node.span.duration for node in alike)
         text = (
-            f"{caller(group)} called {name} of {len(group.calls)} targets one after the other in {duration(took)};"
-            f" at the same time they would take {duration(longest)}"
+            f"{caller(family, alike)} called {name_of(alike)} of {len(alike)} targets one after the other in"
+            f" {duration(took)}; at the same time they would take {duration(longest)}"
         )
-        yield Finding("serial", text, tuple(node.span.span_id for node in group.calls))
+        yield Finding("serial", text, tuple(node.span.span_id for node in alike))
 
 
-def _saved(calls: Sequence[Node]) -> int:
-    durations = [node.span.duration for node in calls]
+def _saved(alike: Sequence[Node]) -> int:
+    durations = [node.span.duration for node in alike]
     return sum(durations) - max(durations)
 
 
-def _is_serial(nodes: Sequence[Node], calls: Sequence[Node], failing: Failing) -> bool:
-    """Tell whether the calls of one parent wait for each other without a reason that can be seen."""
-    if not all(node.critical and is_read(node.span) and not failing[node.index] for node in calls):
+def _is_serial(calls: Calls, family: Family, alike: Sequence[Node]) -> bool:
+    """Tell whether calls of one parent wait for each other without a reason that can be seen."""
+    if family.parent is None:
         return False
-    targets = {target(nodes, node) for node in calls}
-    operations = {operation(nodes, node) for node in calls}
-    return None not in targets and len(targets) == len(calls) and len(operations) == 1 and _in_a_row(nodes, calls)
+    if not all(node.critical and is_read(node.span) and not calls.failing[node.index] for node in alike):
+        return False
+    targets, operations = set(map(calls.target, alike)), set(map(calls.operation, alike))
+    return None not in targets and len(targets) == len(alike) and len(operations) == 1 and _in_a_row(family, alike)
 
 
-def _in_a_row(nodes: Sequence[Node], calls: Sequence[Node]) -> bool:
+def _in_a_row(family: Family, alike: Sequence[Node]) -> bool:
     """Tell whether each call begins right behind the one before, and the parent calls nobody else in between."""
-    pauses = [later.span.start - earlier.span.end for earlier, later in pairwise(calls)]
-    parent = nodes[calls[0].parent or 0]
-    start, end = calls[0].span.start, calls[-1].span.end
-    others = [node for node in children_of(nodes, parent) if node.span.start < end and node.span.end > start]
-    return min(pauses) >= 0 and sum(pauses) * _LONGEST_PAUSE <= end - start and len(others) == len(calls)
+    pauses = [later.span.start - earlier.span.end for earlier, later in pairwise(alike)]
+    start, end = alike[0].span.start, alike[-1].span.end
+    others = [node for node in family.children if node.span.start < end and node.span.end > start]
+    return min(pauses) >= 0 and sum(pauses) * _LONGEST_PAUSE <= end - start and len(others) == len(alike)

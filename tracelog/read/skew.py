@@ -10,7 +10,7 @@ A server that outlasts its client, or whose client failed, may have been given u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tracelog.model import Attributes, LogEntry, Node, Span
@@ -64,8 +64,10 @@ def clock_of(holder: Span | LogEntry) -> str:
 def measure(nodes: Sequence[Node]) -> Rooms:
     """Return the room of each call from a client to a server with another clock, by the pair of clocks.
 
-    The first of a pair is the one nearer to the top of the tree.
+    The first of a pair is the one nearer to the top of the tree. Where none contradicts the clocks, none is measured.
     """
+    if all(_fits(client, server) for client, server in _calls(nodes)):
+        return {}
     rooms: dict[tuple[str, str], list[Room]] = {}
     clocks: dict[tuple[int, str], str] = {}
 
@@ -75,14 +77,11 @@ def measure(nodes: Sequence[Node]) -> Rooms:
             clocks[key] = clock_of(span)
         return clocks[key]
 
-    for node in nodes:
-        if node.parent is None or node.span.kind != "SERVER" or nodes[node.parent].span.kind != "CLIENT":
-            continue
-        client = nodes[node.parent].span
-        pair = (known(client), known(node.span))
+    for client, server in _calls(nodes):
+        pair = (known(client), known(server))
         if pair[0] == pair[1]:
             continue
-        room = _room(client, node.span)
+        room = _room(client, server)
         if pair[::-1] in rooms:
             pair, room = pair[::-1], Room(-room.highest, -room.lowest, room.span_id)
         rooms.setdefault(pair, []).append(room)
@@ -148,9 +147,30 @@ def _common(rooms: Sequence[Room]) -> tuple[int, int, int]:
     return best
 
 
+def _calls(nodes: Sequence[Node]) -> Iterator[tuple[Span, Span]]:
+    """Yield each call's client and server, in tree order."""
+    for node in nodes:
+        if node.span.kind == "SERVER" and node.parent is not None:
+            client = nodes[node.parent].span
+            if client.kind == "CLIENT":
+                yield client, node.span
+
+
+def _fits(client: Span, server: Span) -> bool:
+    """Tell whether the clocks of a call may be right, as the room that it leaves allows them not to be moved."""
+    lowest = client.start - server.start
+    if lowest > TOLERANCE:
+        return False
+    return lowest + client.duration - server.duration >= -TOLERANCE or not _waited(client, server)
+
+
+def _waited(client: Span, server: Span) -> bool:
+    """Tell whether a client waited for the end of its server, so far as it can be seen."""
+    return server.duration <= client.duration and client.status != "ERROR"
+
+
 def _room(client: Span, server: Span) -> Room:
-    answered = server.duration <= client.duration and client.status != "ERROR"
-    highest = client.end - server.end if answered else _UNBOUNDED
+    highest = client.end - server.end if _waited(client, server) else _UNBOUNDED
     return Room(client.start - server.start, highest, server.span_id)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
-from tracelog.model import Ghost, LogEntry, Node, Span, SpanLink, Trace
+from tracelog.model import Ghost, LogEntry, Node, Span, SpanLink, Trace, main_root
 from tracelog.read.copies import in_order
-from tracelog.read.critical import with_critical_path
+from tracelog.read.critical import Children, Path, critical_path
 from tracelog.read.findings import judged
 from tracelog.read.ghosts import find_ghosts
 from tracelog.read.parents import Ancestry, SpanIndex, trace_ancestry
@@ -40,11 +42,30 @@ def assemble(
     trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], incoming: Incoming, *, now: int | None = None
 ) -> Trace:
     """Build the tree of one trace, and explain it; `incoming` are the links from elsewhere, by span id."""
-    return judged(with_critical_path(unexplained(trace_id, spans, logs, incoming)), now)
+    plan = planned(spans, logs, incoming)
+    return judged(planted(trace_id, plan, critical_path(plan.spans, plan.children, plan.root)), now)
 
 
-def unexplained(trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], incoming: Incoming) -> Trace:
-    """Build the tree alone, without its critical path and findings."""
+class Plan(NamedTuple):
+    """What stands where in a tree, by the positions of its spans, which are ordered by start.
+
+    `order`: the positions in tree order. `children`: by start. `lines`: those of no span under None.
+    """
+
+    spans: Sequence[Span]
+    ancestry: Ancestry
+    orphans: AbstractSet[int]
+    children: Children
+    order: Sequence[int]
+    depths: Sequence[int]
+    root: int | None
+    ghosts: Sequence[Ghost]
+    lines: Mapping[int | None, Sequence[LogEntry]]
+    linked: Mapping[int, Sequence[SpanLink]]
+
+
+def planned(spans: Iterable[Span], logs: Iterable[LogEntry], incoming: Incoming) -> Plan:
+    """Find the place of each span and each line of a trace."""
     distinct = in_order(list(spans))
     index = SpanIndex(distinct)
     ancestry = trace_ancestry(distinct, index)
@@ -52,30 +73,35 @@ def unexplained(trace_id: str, spans: Iterable[Span], logs: Iterable[LogEntry], 
     for position, events in placement.events.items():
         distinct[position] = with_events(distinct[position], events)
     ghosts = find_ghosts(distinct, ancestry.orphans, placement.adrift)
-    order, depths = _preorder(ancestry.parents, _tops(distinct, ancestry, ghosts))
+    orphans = {position for positions in ancestry.orphans.values() for position in positions}
+    tops = _tops(distinct, ancestry, orphans, ghosts)
+    children = _children(ancestry.parents)
+    order, depths = _preorder(children, tops, len(distinct))
     guess_places(placement, distinct, depths)
-    lines = placement.by_position()
-    nodes = _nodes(distinct, ancestry, order, depths, lines=lines, linked=_linked(distinct, incoming))
-    return Trace(trace_id=trace_id, nodes=nodes, unplaced_logs=tuple(lines.get(None, ())), ghosts=tuple(ghosts))
+    return Plan(
+        spans=distinct,
+        ancestry=ancestry,
+        orphans=orphans,
+        children=children,
+        order=order,
+        depths=depths,
+        root=_root(distinct, ancestry, orphans, tops),
+        ghosts=ghosts,
+        lines=placement.by_position(),
+        linked=_linked(distinct, incoming),
+    )
 
 
-def _nodes(
-    spans: Sequence[Span],
-    ancestry: Ancestry,
-    order: Sequence[int],
-    depths: Sequence[int],
-    *,
-    lines: Mapping[int | None, Sequence[LogEntry]],
-    linked: Mapping[int, Sequence[SpanLink]],
-) -> tuple[Node, ...]:
-    places = [0] * len(order)
-    for index, position in enumerate(order):
+def planted(trace_id: str, plan: Plan, path: Path) -> Trace:
+    """Return the tree that was planned, without findings."""
+    spans, ancestry, depths, lines, linked = plan.spans, plan.ancestry, plan.depths, plan.lines, plan.linked
+    places = [0] * len(spans)
+    for index, position in enumerate(plan.order):
         places[position] = index
-    descendants = _descendants([ancestry.parents[position] for position in order], places)
+    descendants = _descendants(ancestry.parents, plan.order)
     self_times = _self_times(spans, ancestry.parents)
-    orphans = _orphans(ancestry)
     nodes = []
-    for index, position in enumerate(order):
+    for index, position in enumerate(plan.order):
         parent = ancestry.parents[position]
         closing = ancestry.cycles.get(position)
         nodes.append(
@@ -84,19 +110,22 @@ def _nodes(
                 index=index,
                 parent=None if parent is None else places[parent],
                 depth=depths[position],
-                descendants=descendants[index],
+                descendants=descendants[position],
                 self_time=self_times[position],
                 logs=tuple(lines[position]) if position in lines else (),
                 linked_from=tuple(linked[position]) if position in linked else (),
-                orphan=position in orphans,
+                orphan=position in plan.orphans,
                 cycle=None if closing is None else places[closing],
+                critical=path.waited_for[position],
             )
         )
-    return tuple(nodes)
-
-
-def _orphans(ancestry: Ancestry) -> set[int]:
-    return {position for positions in ancestry.orphans.values() for position in positions}
+    return Trace(
+        trace_id=trace_id,
+        nodes=tuple(nodes),
+        unplaced_logs=tuple(lines.get(None, ())),
+        ghosts=tuple(plan.ghosts),
+        critical_path=path.segments,
+    )
 
 
 def _linked(spans: Sequence[Span], incoming: Incoming) -> dict[int, Sequence[SpanLink]]:
@@ -107,9 +136,8 @@ def _linked(spans: Sequence[Span], incoming: Incoming) -> dict[int, Sequence[Spa
     }
 
 
-def _tops(spans: Sequence[Span], ancestry: Ancestry, ghosts: Sequence[Ghost]) -> list[int]:
+def _tops(spans: Sequence[Span], ancestry: Ancestry, orphans: AbstractSet[int], ghosts: Sequence[Ghost]) -> list[int]:
     """Return the positions that stand at the top, by start; the children of a ghost stand together, where it does."""
-    orphans = _orphans(ancestry)
     timed = [
         (spans[position].start, "", [position])
         for position, parent in enumerate(ancestry.parents)
@@ -124,14 +152,24 @@ def _tops(spans: Sequence[Span], ancestry: Ancestry, ghosts: Sequence[Ghost]) ->
     return [position for _, _, positions in timed for position in positions]
 
 
-def _preorder(parents: Sequence[int | None], tops: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Return positions in tree order, siblings in their given order, and the depth of each."""
+def _root(spans: Sequence[Span], ancestry: Ancestry, orphans: AbstractSet[int], tops: Sequence[int]) -> int | None:
+    roots = [position not in orphans and position not in ancestry.cycles for position in tops]
+    chosen = main_root([(spans[position], root) for position, root in zip(tops, roots, strict=True)])
+    return None if chosen is None else tops[chosen]
+
+
+def _children(parents: Sequence[int | None]) -> Children:
     children: dict[int, list[int]] = defaultdict(list)
     for position, parent in enumerate(parents):
         if parent is not None:
             children[parent].append(position)
+    return dict(children)
+
+
+def _preorder(children: Children, tops: Sequence[int], size: int) -> tuple[list[int], list[int]]:
+    """Return positions in tree order, siblings in their given order, and the depth of each."""
     order: list[int] = []
-    depths = [0] * len(parents)
+    depths = [0] * size
     pending = [(position, 0) for position in reversed(tops)]
     while pending:
         position, depth = pending.pop()
@@ -141,13 +179,13 @@ def _preorder(parents: Sequence[int | None], tops: Sequence[int]) -> tuple[list[
     return order, depths
 
 
-def _descendants(parents: Sequence[int | None], places: Sequence[int]) -> list[int]:
-    """Return how many spans stand below each; parents are positions, in tree order."""
+def _descendants(parents: Sequence[int | None], order: Sequence[int]) -> list[int]:
+    """Return how many spans stand below each; `order` has parents before their children."""
     below = [0] * len(parents)
-    for index in range(len(parents) - 1, -1, -1):
-        parent = parents[index]
+    for position in reversed(order):
+        parent = parents[position]
         if parent is not None:
-            below[places[parent]] += below[index] + 1
+            below[parent] += below[position] + 1
     return below
 
 
