@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from trees import MS, TRACE, call, span_id
 
 from tracelog.model import Dependency, Span, SpanLink
-from tracelog.read.called import Known
 from tracelog.read.dependencies import CallGraph
+from tracelog.read.outlines import Known
 from tracelog.schema.outlines import outline
 
 CLIENT, SERVER = {"kind": "CLIENT"}, {"kind": "SERVER"}

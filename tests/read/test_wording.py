@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracelog.read.asked import templated
-from tracelog.read.wording import count, cropped, listed
+from tracelog.read.wording import count, cropped, listed, templated
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ tree      spans and logs -> a Trace, with the help of
             critical   what the root waited for
             findings   what is remarkable, in few sentences, of which each kind is a function of
                 retries, repeats, serial, errors, gaps
-            calls      what spans are to each other, for these, and asked: what one says of itself
+            calls      what spans are to each other, for these, by semconv: what one says of itself
 skew      calls between hosts -> by how much their clocks differ
 clocks    a Trace -> the same with its clocks set right
+outlines  what is read of each span for dependencies -> who was called by whom, which these count
 latency   durations -> percentiles
 """

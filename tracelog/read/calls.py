@@ -13,7 +13,8 @@ from operator import add
 from typing import NamedTuple
 
 from tracelog.model import Node, Trace
-from tracelog.read.asked import ASKING, Templates, failed, first_of, named, resource, templated, templated_path
+from tracelog.read.semconv import ASKING, failed, first_of, resource, templated_path
+from tracelog.read.wording import Templates, named, templated
 
 LOCAL = ("INTERNAL", "UNSPECIFIED")
 """The kinds of work within a service; OTLP has a span without a kind taken for internal."""

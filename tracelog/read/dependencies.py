@@ -19,8 +19,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from tracelog.model import Dependency, SpanOutline
-from tracelog.read.called import CalledTrace, Id, Known, entered_by, is_call, sender_of
 from tracelog.read.latency import nearest_rank
+from tracelog.read.outlines import CalledTrace, Id, Known, entered_by, is_call, sender_of
 
 _EVER = 2**63
 _NOTHING: Known = {}

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, compress
 
 from tracelog.model import LEVELS, Finding, LogEntry, Node, Trace
-from tracelog.read.asked import named, reason
 from tracelog.read.calls import Calls, children_of
-from tracelog.read.wording import count, cropped, listed, quoted
+from tracelog.read.semconv import reason
+from tracelog.read.wording import count, cropped, listed, named, quoted
 
 _MOST = 3
 

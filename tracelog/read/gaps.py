@@ -13,10 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tracelog.model import Finding, Ghost, Node, Span, Trace
-from tracelog.read.asked import named, templated
 from tracelog.read.calls import children_of
 from tracelog.read.skew import TOLERANCE
-from tracelog.read.wording import duration, quoted
+from tracelog.read.wording import duration, named, quoted, templated
 
 SHORTEST = 100_000_000
 """A shorter stretch is no gap, ns."""

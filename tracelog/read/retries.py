@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from tracelog.model import Finding, Node
-from tracelog.read.asked import end_of, reason, same_call
 from tracelog.read.calls import Calls
+from tracelog.read.semconv import end_of, reason, same_call
 from tracelog.read.wording import cropped, duration
 
 Attempts = list[Node]

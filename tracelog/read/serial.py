@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from tracelog.model import Finding, Node
-from tracelog.read.asked import is_read
 from tracelog.read.calls import Calls, Family, caller, name_of, times_of
 from tracelog.read.repeats import MANY
+from tracelog.read.semconv import is_read
 from tracelog.read.wording import duration
 
 FEW = 3

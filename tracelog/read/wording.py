@@ -1,6 +1,11 @@
-"""Parts of the sentences in which findings are said."""
+"""Parts of the sentences in which findings are said, and what texts have in common that differ in their arguments."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from tracelog.model import Span
 
 _SECOND = 1_000_000_000
 _MINUTE = 60 * _SECOND
@@ -8,6 +13,18 @@ _UNITS = (
     ("d", 1440 * _MINUTE), ("h", 60 * _MINUTE), ("m", _MINUTE), ("s", _SECOND), ("ms", 1_000_000), ("µs", 1_000)
 )  # fmt: skip
 _MOST_SAID = 72
+_QUOTED, _UUID = r"""'[^']*'|"[^"]*\"""", r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}"
+# The digit is looked for ahead, so that no text takes more than a step a letter.
+_HEX = r"(?=[a-fA-F]*\d)[0-9a-fA-F]+\b"
+_NUMBER = r"(?<!/v)(?<!\d)\d+"  # but that of a version in a path
+_VARIABLE = re.compile(rf"{_QUOTED}|\b(?:{_UUID}|{_HEX})|{_NUMBER}")
+_LONGEST = 1000
+"""What is behind so many letters of a text tells no calls apart."""
+
+
+def named(span: Span) -> str:
+    """Return how sentences call a span: `inventory POST /reserve`."""
+    return f"{span.service} {span.name}"
 
 
 def duration(nanoseconds: int) -> str:
@@ -50,3 +67,23 @@ def quoted(text: str) -> str:
 def listed(names: list[str]) -> str:
     """Return `a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def templated(text: str) -> str:
+    """Return a text with a mark in place of numbers, ids and quoted values: what differs from call to call.
+
+    Of a long text its beginning.
+    """
+    return _VARIABLE.sub("?", text[:_LONGEST])
+
+
+class Templates(dict[str, str]):
+    """Texts -> the same as a function templates them, each once."""
+
+    def __init__(self, template: Callable[[str], str]) -> None:
+        super().__init__()
+        self._template = template
+
+    def __missing__(self, text: str) -> str:
+        self[text] = template = self._template(text)
+        return template

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from tracelog.model import SpanOutline
-from tracelog.read.called import Id, Known, missing
 from tracelog.read.dependencies import CallGraph
+from tracelog.read.outlines import Id, Known, missing
 from tracelog.store.notes import Notes
 from tracelog.store.query import SpanQuery
 

@@ -7,11 +7,12 @@ of a query, by the semantic conventions of now and before.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from tracelog.model import Attributes, Span
+from tracelog.read.wording import templated
 
 _URLS = ("url.full", "http.url", "http.target", "url.path")
 ASKING = ("db.query.text", "db.statement", "http.route", *_URLS, "rpc.method", "messaging.destination.name")
@@ -30,15 +31,8 @@ _OUTCOME = re.compile(
 _ANSWERS, _AGAIN = range(400, 500), (408, 429)
 """What a server says of a request that it did not fail at, and those of them that ask for the same call again."""
 _HOST = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
-_QUOTED, _UUID = r"""'[^']*'|"[^"]*\"""", r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}"
-# The digit is looked for ahead, so that no text takes more than a step a letter.
-_HEX = r"(?=[a-fA-F]*\d)[0-9a-fA-F]+\b"
-_NUMBER = r"(?<!/v)(?<!\d)\d+"  # but that of a version in a path
-_VARIABLE = re.compile(rf"{_QUOTED}|\b(?:{_UUID}|{_HEX})|{_NUMBER}")
-_LONGEST = 1000
-"""What is behind so many letters of a text tells no calls apart."""
-_READ = 2 * _LONGEST
-"""And of a URL, with its host, what is behind so many."""
+_READ = 2000
+"""Of a URL, with its host, what is behind so many letters tells no calls apart."""
 
 
 def first_of(held: Attributes, keys: Sequence[str]) -> str | None:
@@ -49,11 +43,6 @@ def first_of(held: Attributes, keys: Sequence[str]) -> str | None:
     return None
 
 
-def named(span: Span) -> str:
-    """Return how sentences call a span: `inventory POST /reserve`."""
-    return f"{span.service} {span.name}"
-
-
 def end_of(asked: str | None) -> str:
     """Return something that is equal for what the same calls ask for, and quickly told: the end of a URL's path."""
     text = asked or ""
@@ -62,29 +51,9 @@ def end_of(asked: str | None) -> str:
     return str(_without_host(text)) if is_host else end
 
 
-def templated(text: str) -> str:
-    """Return a text with a mark in place of numbers, ids and quoted values: what differs from call to call.
-
-    Of a long text its beginning.
-    """
-    return _VARIABLE.sub("?", text[:_LONGEST])
-
-
 def templated_path(text: str) -> str:
     """Return what is asked for with a mark in place of what differs from call to call; of a URL, its path."""
     return templated(_path(text[:_READ]))
-
-
-class Templates(dict[str, str]):
-    """Texts -> the same as a function templates them, each once."""
-
-    def __init__(self, template: Callable[[str], str]) -> None:
-        super().__init__()
-        self._template = template
-
-    def __missing__(self, text: str) -> str:
-        self[text] = template = self._template(text)
-        return template
 
 
 def is_read(span: Span) -> bool:
