@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from otlp_lines import logs_line, record, span, spans_line
+from otlp_lines import MS, START, logs_line, record, span, spans_line
 
 from tracelog.cli import run
 from tracelog.errors import InputError
@@ -47,6 +48,10 @@ def imported(tmp_path: Path, embedded: Store) -> Import:
         return import_file(str(path), embedded, Destination())
 
     return import_content
+
+
+GO_ZERO = "-6795364578871345152"
+"""What collectors in Go write where a record has no time: 1754-08-30T22:43:41.128654848Z."""
 
 
 def bodies(store: Store) -> list[str]:
@@ -219,3 +224,50 @@ def test_the_command_says_by_its_exit_code_that_a_file_held_nothing(
     (tmp_path / "empty").write_text("")
     assert run(["import", f"{tmp_path}/empty", "--store", f"sqlite:{tmp_path}/import.db"]) == 1
     assert capsys.readouterr() == ("", f"{tmp_path}/empty: stored 0 spans, 0 log lines\n")
+
+
+def test_what_came_without_a_time_is_stored_counted_and_shown_as_such(tmp_path: Path, store: Store) -> None:
+    path = tmp_path / "timeless.jsonl"
+    observed = str(START + 5 * MS)
+    path.write_text(
+        spans_line("shop", span(TRACE, 1, None, 9, "GET /", startTimeUnixNano=GO_ZERO, events=[{"name": "retry"}]))
+        + logs_line(
+            "shop",
+            record(TRACE, 1, 0, "signed", timeUnixNano=GO_ZERO),
+            record(TRACE, 1, 0, "unsigned", timeUnixNano=str(2**64 + int(GO_ZERO))),
+            record(TRACE, 1, 0, "none", timeUnixNano="0"),
+            record(TRACE, 1, 0, "guessed at by no time", timeUnixNano="0", spanId=""),
+            record(TRACE, 1, 0, "seen", timeUnixNano=GO_ZERO, observedTimeUnixNano=observed),
+        )
+        + json.dumps({"time": "0001-01-01T00:00:00Z", "message": "year one", "trace_id": TRACE})
+        + "\n"
+        + json.dumps({"time": "2300-01-01T00:00:00Z", "message": "too late", "trace_id": TRACE})
+        + "\n"
+    )
+    report = import_file(str(path), store, Destination())
+    assert report == ImportReport(spans=Tally(1), span_events=Tally(1), logs=Tally(7), timeless=6)
+    assert f"{path}: 6 spans or log lines came without a time" in report.words(str(path))
+    store.refresh()
+    trace = store.trace(TRACE)
+    assert trace.root is not None
+    assert {line.message for line in trace.logs if not line.has_time} == {
+        "signed", "unsigned", "none", "guessed at by no time", "year one", "too late",
+    }  # fmt: skip
+    assert {line.message for line in trace.logs_of(trace.root)} == {"signed", "unsigned", "none", "seen"}
+    assert (trace.start, trace.duration) == (START + 9 * MS, 0)
+    assert [event.time for event in trace.root.events] == [trace.start]
+
+
+def test_what_a_node_refuses_is_stored_repaired_once_and_counted(tmp_path: Path, elasticsearch_url: str) -> None:
+    path = tmp_path / "refused.jsonl"
+    path.write_text(json.dumps({"time": START // MS, "message": "no name for a field", "a\0b": 1}) + "\n" + LINE)
+    with open_store(elasticsearch_url, namespace=uuid.uuid4().hex) as store:
+        report = import_file(str(path), store, Destination())
+        assert report == ImportReport(logs=Tally(2), repaired=1)
+        assert report.words("f")[1:] == [
+            "f: 1 documents were repaired; `tracelog.repaired` says why the store refused them"
+        ]
+        assert import_file(str(path), store, Destination()) == ImportReport(logs=Tally(duplicates=2))
+        store.refresh()
+        (line,) = (line for line in store.logs() if line.message == "no name for a field")
+        assert json.loads(line.attributes["tracelog.original"]) == {"a\0b": 1}

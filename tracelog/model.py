@@ -132,8 +132,8 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def has_time(self) -> bool:
-        """Whether its time can be meant: where none is known, some write Go's zero time, which is in 1754."""
-        return self.time >= 0
+        """Whether its time is known: OTLP has 0 where it is not, others have a time before 1970."""
+        return self.time > 0
 
     @property
     def is_span_event(self) -> bool:

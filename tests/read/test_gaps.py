@@ -39,7 +39,7 @@ def test_gaps_between_the_same_things_are_one_sentence() -> None:
     lines = []
     for n in range(3):
         spans.append(call(n + 1, 0, n * 1300, n * 1300 + 1200, name="POST /stock", service="wms"))
-        lines.append(make_line(2 * n, n + 1, n * 1300 * MS, body=f"waiting for lock {n}", service="wms"))
+        lines.append(make_line(2 * n, n + 1, n * 1300 * MS + 1, body=f"waiting for lock {n}", service="wms"))
         lines.append(make_line(2 * n + 1, n + 1, (n * 1300 + 1100) * MS, body=f"taken after {n} s", service="wms"))
     text = "3.30 s in wms POST /stock, 3 times between 'waiting for lock 0' and 'taken after 0 s'"
     assert found("gap", spans, lines) == [(text, [1, 2, 3])]

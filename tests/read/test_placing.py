@@ -21,7 +21,8 @@ SPANS = [
 @pytest.mark.parametrize(
     ("at", "service", "name"),
     [
-        (0, "shop", "call 0"),
+        (1, "shop", "call 0"),
+        (0, "shop", None),  # whose time is not known
         (5, "shop", "call 0"),
         (10, "shop", "call 1"),
         (25, "shop", "call 1"),

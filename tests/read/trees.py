@@ -193,7 +193,7 @@ def expected_trace(spans: list[Span], logs: list[LogEntry]) -> Trace:
 def place_of(line: LogEntry, nodes: list[Node]) -> int | None:
     if line.span_id is not None:
         return next((node.index for node in nodes if node.span.span_id == line.span_id), None)
-    around = [node for node in nodes if node.span.service == line.service]
+    around = [node for node in nodes if node.span.service == line.service] if line.time else []
     around = [node for node in around if node.span.start <= line.time <= node.span.end]
     by_start = {span.span_id: place for place, span in enumerate(in_order(node.span for node in around))}
     deepest = max(around, key=lambda node: (node.depth, by_start[node.span.span_id]), default=None)
@@ -207,13 +207,14 @@ def expected_ghosts(spans: list[Span], adrift: list[LogEntry]) -> list[Ghost]:
     for span_id in {line.span_id or "" for line in adrift} | {each for each in missing if each}:
         children = in_order(span for span in spans if span.parent_span_id == span_id)
         lines = sorted((line for line in adrift if line.span_id == span_id), key=by_time)
+        times = [line.time for line in lines if line.time or (not children and not any(each.time for each in lines))]
         services = {line.service for line in lines} or {span.service for span in children}
         ghosts.append(
             Ghost(
                 span_id=span_id,
                 service=services.pop() if len(services) == 1 else None,
-                start=min([line.time for line in lines] + [span.start for span in children]),
-                end=max([line.time for line in lines] + [span.end for span in children]),
+                start=min(times + [span.start for span in children]),
+                end=max(times + [span.end for span in children]),
                 children=tuple(span.span_id for span in children),
                 logs=tuple(lines),
             )

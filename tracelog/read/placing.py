@@ -66,7 +66,7 @@ def guess_places(placement: Placement, spans: Sequence[Span], depths: Sequence[i
     """
     waiting: dict[str, list[int]] = defaultdict(list)
     for number, place in enumerate(placement.places):
-        if place is None:
+        if place is None and placement.lines[number].has_time:
             waiting[placement.lines[number].service].append(number)
     if not waiting:
         return

@@ -62,8 +62,8 @@ def _entry(held: dict[str, Any], moment: int, record_id: str) -> LogEntry:
     span_id = _take(held, SPAN_ID, _span_id) or _take(held, DATADOG_SPAN_ID, _datadog_span_id)
     return LogEntry(
         id=record_id,
-        time=moment,
-        observed_time=moment,
+        time=times.known(moment),
+        observed_time=times.known(moment),
         body=_take(held, TEXT, _body) or "",
         severity_number=LEVELS.get(level_of(None, level) or ""),
         severity_text=level,

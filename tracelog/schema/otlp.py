@@ -2,7 +2,7 @@
 
 One line is an `ExportTraceServiceRequest` or an `ExportLogsServiceRequest`, as the Collector's file exporter writes
 them. Ids are hex, 64-bit integers may be text, enums are numbers (names are taken too). A log record without a time of
-its own has that of its observation.
+its own has that of its observation, a span without a start that of its end, a span event that of its span's start.
 """
 
 from __future__ import annotations
@@ -184,7 +184,8 @@ def _spans(group: _ResourceSpans) -> Iterator[Span]:
 
 def _span(span: _Span, resource: Attributes, scope: _Scope) -> Span:
     trace_id, span_id = ids.of_span(span.trace_id, span.span_id)
-    start = int(span.start_time_unix_nano)
+    end = int(span.end_time_unix_nano)
+    start = times.known(int(span.start_time_unix_nano)) or times.known(end)
     status = span.status or _Status()
     return Span(
         trace_id=trace_id,
@@ -193,7 +194,7 @@ def _span(span: _Span, resource: Attributes, scope: _Scope) -> Span:
         name=span.name,
         service=otel.service_of(resource),
         start=start,
-        duration=times.within_64_bits(max(int(span.end_time_unix_nano) - start, 0)),
+        duration=times.within_64_bits(max(end - start, 0)),
         kind=_named(span.kind, KINDS, "SPAN_KIND_"),
         status=_named(status.code, STATUSES, "STATUS_CODE_"),
         status_message=status.message or None,
@@ -203,7 +204,8 @@ def _span(span: _Span, resource: Attributes, scope: _Scope) -> Span:
         scope_version=scope.version or None,
         trace_state=span.trace_state or None,
         events=tuple(
-            SpanEvent(int(event.time_unix_nano), event.name, _attributes(event.attributes)) for event in span.events
+            SpanEvent(times.known(int(event.time_unix_nano)) or start, event.name, _attributes(event.attributes))
+            for event in span.events
         ),
         links=tuple(_links(span.links)),
     )
@@ -221,8 +223,8 @@ def _entry(record: _LogRecord, resource: Attributes, scope: _Scope, record_id: s
     own_id = attributes.get(RECORD_ID)
     if isinstance(own_id, str) and 0 < len(own_id) <= _LONGEST_ID:
         record_id = str(attributes.pop(RECORD_ID))
-    observed = int(record.observed_time_unix_nano)
-    time = int(record.time_unix_nano) or observed
+    observed = times.known(int(record.observed_time_unix_nano))
+    time = times.known(int(record.time_unix_nano)) or observed
     exception = otel.take_exception(attributes)
     return LogEntry(
         id=record_id,

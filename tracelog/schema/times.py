@@ -32,6 +32,14 @@ def within_64_bits(nanoseconds: int) -> int:
     return nanoseconds if -LATEST <= nanoseconds < LATEST else min(max(nanoseconds, -LATEST), LATEST - 1)
 
 
+def known(nanoseconds: int) -> int:
+    """Return a time as it is or, where stores cannot hold it, 0, which OTLP has for one that is not known.
+
+    That is what is before 1970, such as Go's zero time (in 1754 or in the year 1), or is beyond 64 bits.
+    """
+    return nanoseconds if 0 < nanoseconds < LATEST else 0
+
+
 def parse_iso(text: str) -> int:
     """Return an ISO 8601 time as ns since the epoch; UTC where it names no zone. Raise ValueError."""
     if len(text) == _WRITTEN and text[29] == "Z" and (fraction := text[20:29]).isdecimal():

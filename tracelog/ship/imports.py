@@ -24,6 +24,7 @@ from tracelog.model import LogEntry, Span
 from tracelog.schema.json_lines import JsonLineDecoder
 from tracelog.schema.otel import Destination, Document, encode_log, encode_span, encode_span_events
 from tracelog.schema.otlp import OtlpDecoder
+from tracelog.ship.refused import REPAIRED, write_repairing
 from tracelog.store.base import Refusal, Store, WriteResult
 
 BATCH = 1000
@@ -50,7 +51,11 @@ class Tally(msgspec.Struct):
 
 
 class ImportReport(msgspec.Struct):
-    """What became of a file. `damage` has the first few damaged lines: (number, reason)."""
+    """What became of a file. `damage` has the first few damaged lines: (number, reason).
+
+    `repaired`: the documents that the store took in their second form only. `timeless`: the spans and log lines whose
+    time is not known.
+    """
 
     spans: Tally = msgspec.field(default_factory=Tally)
     span_events: Tally = msgspec.field(default_factory=Tally)
@@ -58,6 +63,8 @@ class ImportReport(msgspec.Struct):
     damaged: int = 0
     damage: list[tuple[int, str]] = []
     refusals: list[str] = []
+    repaired: int = 0
+    timeless: int = 0
 
     @property
     def present(self) -> int:
@@ -72,6 +79,12 @@ class ImportReport(msgspec.Struct):
                 known = f" ({tally.duplicates:,} were there already)" if tally.duplicates else ""
                 parts.append(f"{tally.stored:,} {noun}{known}")
         said = [f"{path}: stored {', '.join(parts)}"]
+        if self.timeless:
+            said.append(f"{path}: {self.timeless:,} spans or log lines came without a time")
+        if self.repaired:
+            said.append(
+                f"{path}: {self.repaired:,} documents were repaired; `{REPAIRED}` says why the store refused them"
+            )
         refused = self.spans.refused + self.span_events.refused + self.logs.refused
         if refused:
             said.append(f"{path}: the store refused {refused:,} documents: {self.refusals[0]}")
@@ -90,8 +103,8 @@ class ImportReport(msgspec.Struct):
 class _Writer:
     """Collects documents of one sort and writes them in batches."""
 
-    def __init__(self, store: Store, tally: Tally, refusals: list[str]) -> None:
-        self._store, self._tally, self._refusals = store, tally, refusals
+    def __init__(self, store: Store, destination: Destination, tally: Tally, report: ImportReport) -> None:
+        self._store, self._destination, self._tally, self._report = store, destination, tally, report
         self._documents: list[Document] = []
 
     def add(self, document: Document) -> None:
@@ -101,9 +114,11 @@ class _Writer:
 
     def flush(self) -> None:
         if self._documents:
-            result = write_all(self._store, self._documents)
+            result, repaired = _write_all(self._store, self._documents, self._destination)
             self._tally.add(result)
-            self._refusals += [refusal.reason for refusal in result.refused][: REPORTED - len(self._refusals)]
+            self._report.repaired += repaired
+            refusals = self._report.refusals
+            refusals += [refusal.reason for refusal in result.refused][: REPORTED - len(refusals)]
             self._documents = []
 
 
@@ -125,17 +140,20 @@ def import_file(
     return report
 
 
-def write_all(store: Store, documents: Sequence[Document]) -> WriteResult:
-    """Write documents, those again that the store was too busy for. Raise StoreUnavailableError if it stays so."""
-    stored = duplicates = 0
+def _write_all(store: Store, documents: Sequence[Document], destination: Destination) -> tuple[WriteResult, int]:
+    """Write documents, those again that the store was too busy for; return what became of them.
+
+    And how many it took repaired. Raise StoreUnavailableError if it stays busy.
+    """
+    stored = duplicates = repaired = 0
     refused: list[Refusal] = []
     for attempt in range(_ATTEMPTS):
-        result = store.write(documents)
-        stored, duplicates = stored + result.stored, duplicates + result.duplicates
+        result, mended = write_repairing(store, documents, destination)
+        stored, duplicates, repaired = stored + result.stored, duplicates + result.duplicates, repaired + mended
         refused += result.refused
         documents = result.again
         if not documents:
-            return WriteResult(stored, duplicates, refused)
+            return WriteResult(stored, duplicates, refused), repaired
         time.sleep(0.1 * 2**attempt)
     raise StoreUnavailableError(f"{store.url} is too busy: {len(documents)} documents were not taken")
 
@@ -143,10 +161,11 @@ def write_all(store: Store, documents: Sequence[Document]) -> WriteResult:
 def _import_lines(lines: Iterator[bytes], store: Store, destination: Destination, report: ImportReport) -> int:
     """Import lines; return how many could be read."""
     tallies = (report.spans, report.span_events, report.logs)
-    spans, events, logs = (_Writer(store, tally, report.refusals) for tally in tallies)
+    spans, events, logs = (_Writer(store, destination, tally, report) for tally in tallies)
     readable = 0
     for found_spans, found_logs in _decoded(lines, report):
         readable += 1
+        report.timeless += sum(not span.start for span in found_spans) + sum(not each.has_time for each in found_logs)
         for span in found_spans:
             spans.add(encode_span(span, destination))
             for event in encode_span_events(span, destination):
