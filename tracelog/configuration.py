@@ -25,6 +25,7 @@ from tracelog.capture.redact import Redactor
 from tracelog.capture.stdlib import install, level_number
 from tracelog.errors import ConfigurationError
 from tracelog.keep.keeping import Given, Keep, fresh_keep, has_own_level, share_keep
+from tracelog.model import UNKNOWN_SERVICE
 from tracelog.resource import detect_resource
 from tracelog.schema.lines import line_schema
 from tracelog.ship.handler import StoreHandler
@@ -340,4 +341,4 @@ def _service_of_provider() -> str | None:
 
     resource = getattr(trace.get_tracer_provider(), "resource", None)
     name = resource.attributes.get("service.name") if resource is not None else None
-    return name if isinstance(name, str) and not name.startswith("unknown_service") else None
+    return name if isinstance(name, str) and not name.startswith(UNKNOWN_SERVICE) else None

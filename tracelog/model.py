@@ -18,6 +18,8 @@ import msgspec
 
 Attributes = Mapping[str, Any]
 
+UNKNOWN_SERVICE = "unknown_service"
+"""The name of a service that nobody named, by the semantic conventions."""
 CALLING, CALLED = ("CLIENT", "PRODUCER"), ("SERVER", "CONSUMER")
 """The kinds of spans on the two sides of a call."""
 SAMPLED = 1
@@ -31,6 +33,11 @@ LEVEL_BY_TEXT = {
     "WARN": "WARNING", "WARNING": "WARNING", "ERROR": "ERROR", "ERR": "ERROR", "EXCEPTION": "ERROR",
     "CRITICAL": "CRITICAL", "FATAL": "CRITICAL", "ALERT": "CRITICAL", "EMERGENCY": "CRITICAL",
 }  # fmt: skip
+
+
+def service_of(resource: Attributes) -> str:
+    """Return the service that a resource names."""
+    return str(resource.get("service.name") or UNKNOWN_SERVICE)
 
 
 def level_of(severity_number: int | None, severity_text: str | None) -> str | None:
@@ -107,7 +114,7 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     severity_number: int | None = None
     severity_text: str | None = None
     logger: str | None = None
-    service: str = "unknown_service"
+    service: str = UNKNOWN_SERVICE
     trace_id: str | None = None
     span_id: str | None = None
     trace_flags: int | None = None

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
-UNKNOWN_SERVICE = "unknown_service"
+from tracelog.model import UNKNOWN_SERVICE
 
 
 def detect_resource(service: str | None = None, environ: Mapping[str, str] = os.environ) -> dict[str, str]:

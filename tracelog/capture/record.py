@@ -16,7 +16,7 @@ from tracelog.capture.context import Stamp
 from tracelog.capture.exceptions import from_exc_info, message_of, take_exception
 from tracelog.capture.stdlib import BAGGAGE, ID_NAMES, STAMP, Placeholder, stamp_of
 from tracelog.capture.values import LARGEST, clean, clean_attributes, safe_text
-from tracelog.model import ExceptionInfo, LogEntry
+from tracelog.model import ExceptionInfo, LogEntry, service_of
 from tracelog.schema.lines import PLACE, add_fields
 from tracelog.schema.times import SECOND
 
@@ -72,7 +72,7 @@ def read_record(
         severity_number=severity_number(record.levelno),
         severity_text=record.levelname,
         logger=record.name,
-        service=str(resource.get("service.name", "unknown_service")),
+        service=service_of(resource),
         trace_id=own_ids[0],
         span_id=own_ids[1],
         trace_flags=stamp.flags if stamp else None,

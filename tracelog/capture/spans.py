@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracelog import ids
 from tracelog.capture.values import clean_attributes, read_time, safe_text
-from tracelog.model import Span, SpanEvent, SpanLink
+from tracelog.model import Span, SpanEvent, SpanLink, service_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -30,7 +30,7 @@ def read_span(span: ReadableSpan) -> Span | None:
         span_id=ids.format_span_id(context.span_id),
         parent_span_id=ids.format_span_id(parent.span_id) if parent is not None and parent.is_valid else None,
         name=safe_text(span.name),
-        service=str(resource.get("service.name", "unknown_service")),
+        service=service_of(resource),
         start=start,
         duration=max(end - start, 0),
         kind=span.kind.name,

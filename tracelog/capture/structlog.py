@@ -18,7 +18,7 @@ from tracelog.capture.exceptions import take_exception
 from tracelog.capture.record import OF_STRUCTLOG, drop_repeated, misfit
 from tracelog.capture.stdlib import stamp_of
 from tracelog.capture.values import clean, clean_attributes, read_time
-from tracelog.model import LEVELS, LogEntry, level_of
+from tracelog.model import LEVELS, LogEntry, level_of, service_of
 
 LEVEL_OF_METHOD = {
     "debug": "DEBUG", "info": "INFO", "msg": "INFO", "warning": "WARNING", "warn": "WARNING", "error": "ERROR",
@@ -107,7 +107,7 @@ def read_event(
         severity_number=LEVELS.get(level_of(None, level) or ""),
         severity_text=level,
         logger=name if isinstance(name, str) else None,
-        service=str(resource.get("service.name", "unknown_service")),
+        service=service_of(resource),
         trace_id=trace_id,
         span_id=span_id,
         trace_flags=flags,

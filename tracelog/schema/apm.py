@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from tracelog import ids
-from tracelog.model import Attributes, Span, SpanLink
+from tracelog.model import Attributes, Span, SpanLink, service_of
 from tracelog.schema import conventions, dotted
 from tracelog.schema.apm_documents import (
     ORIGIN_NAMES,
@@ -30,7 +30,7 @@ from tracelog.schema.apm_documents import (
     origin_of,
     read_document,
 )
-from tracelog.schema.conventions import SPAN_KINDS, UNKNOWN_SERVICE
+from tracelog.schema.conventions import SPAN_KINDS
 from tracelog.schema.decoding import guarded
 from tracelog.schema.ecs import decode_log
 from tracelog.schema.ecs_errors import stack_text
@@ -222,7 +222,7 @@ def _origin(*groups: bytes) -> tuple[str, tuple[str | None, str | None], Attribu
     for name, value in flat.items():
         place = conventions.place(name)
         conventions.add_field(resource if place.kind == conventions.RESOURCE else target, place, value)
-    return str(resource.get("service.name") or UNKNOWN_SERVICE), scope, resource, target
+    return service_of(resource), scope, resource, target
 
 
 def _text(value: Any) -> str | None:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 SPAN_KINDS = ("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 """OpenTelemetry's, but for UNSPECIFIED."""
-UNKNOWN_SERVICE = "unknown_service"
 
 RESOURCE_GROUPS = frozenset(
     ("service", "agent", "host", "cloud", "container", "kubernetes", "orchestrator", "process"),

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from tracelog import ids
-from tracelog.model import LEVELS, Attributes, LogEntry, level_of
+from tracelog.model import LEVELS, UNKNOWN_SERVICE, Attributes, LogEntry, level_of
 from tracelog.schema import conventions, dotted
-from tracelog.schema.conventions import ATTRIBUTE, BOOKKEEPING, LABEL, RESOURCE, UNKNOWN_SERVICE
+from tracelog.schema.conventions import ATTRIBUTE, BOOKKEEPING, LABEL, RESOURCE
 from tracelog.schema.decoding import guarded
 from tracelog.schema.dotted import take_text
 from tracelog.schema.ecs_errors import ERROR_FIELDS, Error, take_error

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from tracelog import ids
-from tracelog.model import Span, SpanEvent, SpanLink
-from tracelog.schema.conventions import SPAN_KINDS, UNKNOWN_SERVICE
+from tracelog.model import UNKNOWN_SERVICE, Span, SpanEvent, SpanLink
+from tracelog.schema.conventions import SPAN_KINDS
 from tracelog.schema.decoding import guarded
 from tracelog.schema.timestamps import MICROSECOND, MILLISECOND, Number, nanoseconds
 

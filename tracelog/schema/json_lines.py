@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tracelog import ids
-from tracelog.model import LEVELS, ExceptionInfo, LogEntry, level_of
+from tracelog.model import LEVELS, UNKNOWN_SERVICE, ExceptionInfo, LogEntry, level_of
 from tracelog.schema import times
 
 TIME = ("@timestamp", "timestamp", "time", "ts", "asctime")
@@ -56,7 +56,7 @@ class JsonLineDecoder:
 
 
 def _entry(held: dict[str, Any], moment: int, record_id: str) -> LogEntry:
-    service = _take(held, SERVICE, _text) or "unknown_service"
+    service = _take(held, SERVICE, _text) or UNKNOWN_SERVICE
     level = _take(held, LEVEL, _level)
     trace_id = _take(held, TRACE_ID, _trace_id) or _take(held, DATADOG_TRACE_ID, _datadog_trace_id)
     span_id = _take(held, SPAN_ID, _span_id) or _take(held, DATADOG_SPAN_ID, _datadog_span_id)

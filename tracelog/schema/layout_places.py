@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tracelog.model import UNKNOWN_SERVICE
 from tracelog.schema import apm, conventions, jaeger
-from tracelog.schema.conventions import ATTRIBUTE, LABEL, UNKNOWN_SERVICE
+from tracelog.schema.conventions import ATTRIBUTE, LABEL
 from tracelog.schema.layout_fields import Condition, Place
 
 Columns = Mapping[str, str | None]

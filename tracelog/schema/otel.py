@@ -18,7 +18,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType, field
 
 from tracelog import ids
-from tracelog.model import Attributes, ExceptionInfo, LogEntry, Span, SpanLink
+from tracelog.model import Attributes, ExceptionInfo, LogEntry, Span, SpanLink, service_of
 from tracelog.schema import times
 from tracelog.schema.lines import add_fields
 
@@ -428,11 +428,6 @@ def read_resource(raw: bytes) -> Attributes:
 def read_kind(text: str) -> str:
     """Return a kind of span as the model has it, the same object for the many spans that are of it."""
     return text.upper() or "UNSPECIFIED"
-
-
-def service_of(resource: Attributes) -> str:
-    """Return the service that a resource names; documents name it beside the resource, where their writer could."""
-    return str(resource.get("service.name") or "unknown_service")
 
 
 def read_body(body: Body | None) -> Any:

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Raw, field
 
 from tracelog import ids
-from tracelog.model import CALLING, LEVELS, LogEntry, SpanOutline, level_of
+from tracelog.model import CALLING, LEVELS, LogEntry, SpanOutline, level_of, service_of
 from tracelog.schema import times
-from tracelog.schema.otel import Body, parse_timestamp, read_body, read_kind, read_resource, service_of, take_exception
+from tracelog.schema.otel import Body, parse_timestamp, read_body, read_kind, read_resource, take_exception
 from tracelog.schema.peers import peer_of
 
 

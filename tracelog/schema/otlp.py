@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from tracelog import ids
-from tracelog.model import Attributes, LogEntry, Span, SpanEvent, SpanLink
+from tracelog.model import Attributes, LogEntry, Span, SpanEvent, SpanLink, service_of
 from tracelog.schema import otel, times
 
 _Integer = int | str | float
@@ -192,7 +192,7 @@ def _span(span: _Span, resource: Attributes, scope: _Scope) -> Span:
         span_id=span_id,
         parent_span_id=ids.span_id(span.parent_span_id),
         name=span.name,
-        service=otel.service_of(resource),
+        service=service_of(resource),
         start=start,
         duration=times.within_64_bits(max(end - start, 0)),
         kind=_named(span.kind, KINDS, "SPAN_KIND_"),
@@ -234,7 +234,7 @@ def _entry(record: _LogRecord, resource: Attributes, scope: _Scope, record_id: s
         severity_number=_severity(record.severity_number),
         severity_text=record.severity_text or None,
         logger=scope.name or None,
-        service=otel.service_of(resource),
+        service=service_of(resource),
         trace_id=ids.trace_id(record.trace_id),
         span_id=ids.span_id(record.span_id),
         trace_flags=None if record.flags is None or not record.trace_id else int(record.flags) & 0xFF,

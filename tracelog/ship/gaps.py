@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import msgspec
 
-from tracelog.model import LEVELS, LogEntry
+from tracelog.model import LEVELS, LogEntry, service_of
 from tracelog.resource import detect_resource
 from tracelog.schema import times
 from tracelog.schema.otel import LOGS, Destination, Document, decode_log, decode_span, encode_log
@@ -34,7 +34,7 @@ def gap_document(loss: Loss, destination: Destination) -> Document:
         severity_number=LEVELS["WARNING"],
         severity_text="WARNING",
         logger="tracelog.spool",
-        service=str(resource.get("service.name", "unknown_service")),
+        service=service_of(resource),
         attributes=attributes,
         resource=resource,
         event_name=EVENT,

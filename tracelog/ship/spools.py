@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from tracelog.errors import StoreRejectedError, StoreUnavailableError
+from tracelog.model import UNKNOWN_SERVICE
 from tracelog.schema.otel import Destination
 from tracelog.schema.times import format_iso
 from tracelog.ship.folder import DestinationFolder, is_held
@@ -58,7 +59,7 @@ class RefusedDocuments(msgspec.Struct, frozen=True):
 
 
 class _Resource(msgspec.Struct):
-    name: str = msgspec.field(name="service.name", default="unknown_service")
+    name: str = msgspec.field(name="service.name", default=UNKNOWN_SERVICE)
 
 
 class _About(msgspec.Struct):

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from tracelog.model import Attributes, LogEntry, Span, SpanEvent, SpanLink, Trace
-from tracelog.schema.otel import EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE, service_of
+from tracelog.model import Attributes, LogEntry, Span, SpanEvent, SpanLink, Trace, service_of
+from tracelog.schema.otel import EXCEPTION_MESSAGE, EXCEPTION_STACKTRACE, EXCEPTION_TYPE
 from tracelog.schema.otlp import KINDS, RECORD_ID, STATUSES
 
 _Object = dict[str, Any]

@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from tracelog.capture.spans import read_span
 from tracelog.errors import ConfigurationError
-from tracelog.model import Span
-from tracelog.resource import UNKNOWN_SERVICE, detect_resource
+from tracelog.model import UNKNOWN_SERVICE, Span
+from tracelog.resource import detect_resource
 
 Keep = Callable[[Span], None]
 

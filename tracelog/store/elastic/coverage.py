@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tracelog.model import Coverage
-from tracelog.schema.conventions import UNKNOWN_SERVICE
+from tracelog.model import UNKNOWN_SERVICE, Coverage
 from tracelog.store.elastic import filters, queries
 from tracelog.store.elastic.filters import all_of, any_of, none_of
 from tracelog.store.elastic.queries import Body

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from tracelog.schema.conventions import UNKNOWN_SERVICE
+from tracelog.model import UNKNOWN_SERVICE
 from tracelog.schema.layout_fields import Condition, Documents, Moment, Place, Quantity
 from tracelog.schema.timestamps import MILLISECOND
 from tracelog.store.constraints import EQUALS, Constraint
