@@ -13,15 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
-from tracelog.model import UNKNOWN_SERVICE
-
 
 def detect_resource(service: str | None = None, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the resource attributes of this process; `service` wins over the environment."""
     resource = {"host.name": socket.gethostname()}
     resource.update(_environment_attributes(environ.get("OTEL_RESOURCE_ATTRIBUTES", "")))
     name = service or environ.get("OTEL_SERVICE_NAME") or resource.get("service.name")
-    resource["service.name"] = name or f"{UNKNOWN_SERVICE}:{Path(*sys.argv[:1]).name or 'python'}"
+    resource["service.name"] = name or f"unknown_service:{Path(*sys.argv[:1]).name or 'python'}"
     return resource
 
 
