@@ -52,8 +52,9 @@ def tracelog_without_rights(folder: Path, *arguments: str) -> subprocess.Complet
 
 NO_STORE = "no store at sqlite:{0}/absent.db (write to it first, or name another with --store or TRACELOG_STORE)"
 FOUND = f"found as trace_id in 2,001 documents of trace {TRACE}"
+KINDS = "retry, gap, hidden, unlogged, repeated, serial, orphan, ghost, arriving, cycle, unsampled, skew"
 LEVELS = "'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'"
-ELSEWHERE = "no trace holds it (lines outside of traces: logs --text, logs --attr)"
+ELSEWHERE = "no trace holds it (lines outside of traces: logs --text, logs --attr; what resources say: slow --attr)"
 EXPECTED = "expected OTLP/JSON lines (resourceSpans, resourceLogs) or JSON log lines with a time"
 
 
@@ -78,6 +79,10 @@ EXPECTED = "expected OTLP/JSON lines (resourceSpans, resourceLogs) or JSON log l
         (("slow", "--attr", "=7"), 2, "not an attribute: '=7' (expected KEY, KEY=VALUE, or KEY with >, >=, < or <=)"),
         (("slow", "--min-duration", "7"), 2, "not a duration: '7' (expected for example 500ms, 1.5s or 2m)"),
         (("slow", "--attr", ""), 2, "not an attribute: '' (expected KEY, KEY=VALUE, or KEY with >, >=, < or <=)"),
+        (("show", TRACE, "--fail-on", ""), 2,
+         f"Invalid value for '--fail-on': unknown kind '' (expected some of {KINDS}) (see tracelog show --help)"),
+        (("deps", "--dot", "--mermaid"), 2,
+         "--dot and --mermaid are two ways to print: leave out one (see tracelog deps --help)"),
         (("ops", "--by", "often"), 2, "not a duration: 'often' (expected for example 500ms, 1.5s or 2m)"),
         (("logs", "--store", "sqlite:absent.db"), 2, NO_STORE),
         (("deps", "--store", "sqlite:absent.db"), 2, NO_STORE),

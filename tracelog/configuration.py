@@ -76,12 +76,13 @@ def configure(
     `level`: else `TRACELOG_LEVEL`, else INFO. `console`: `pretty`, `json`, or False for none; else `TRACELOG_CONSOLE`
     (`off` for none), else `pretty` on a terminal and `json` elsewhere; always on stderr. `schema` names the keys of
     console JSON: `otel`, `ecs`, `datadog` or `gcp`; else `TRACELOG_SCHEMA`, else `otel`. `spans`: store the SDK's
-    spans; `events`: log their events. `baggage`: keys of the active baggage that every line gets (`request.id`); else
-    `TRACELOG_BAGGAGE`, separated by commas. `redact`: whether secrets are hidden before anything is stored or printed,
-    or the Redactor that hides them. `keep`: which traces are kept, as a `Keep`, or as the policies of one; else
-    `TRACELOG_KEEP`, a file of policies, else all. `sampling_rate`: the share of new traces whose spans are recorded at
-    all; with `trust_inbound=False` of all traces, whatever callers say of them. `service`, `spool` and `options` are as
-    for `StoreHandler`. Raise ConfigurationError for values that cannot work, before anything is changed.
+    spans; `events`: log their events. `baggage`: keys of the active baggage that every line gets (`request.id`), as a
+    list or separated by commas; else `TRACELOG_BAGGAGE`. `redact`: whether secrets are hidden before anything is
+    stored or printed, or the Redactor that hides them. `keep`: which traces are kept, as a `Keep`, or as the policies
+    of one; else `TRACELOG_KEEP`, a file of policies, else all. `sampling_rate`: the share of new traces whose spans
+    are recorded at all; with `trust_inbound=False` of all traces, whatever callers say of them. `service`, `spool` and
+    `options` are as for `StoreHandler`. Raise ConfigurationError for values that cannot work, before anything is
+    changed.
     """
     for unknown in options.keys() - inspect.signature(sender_for).parameters.keys():
         raise TypeError(f"configure() got an unexpected keyword argument {unknown!r}")
@@ -95,7 +96,8 @@ def configure(
     handlers: list[logging.Handler] = [StoreHandler(store, service=name, redact=redact, keep=chosen_keep, **options)]
     chosen_console = os.environ.get("TRACELOG_CONSOLE") if console is None else console
     handlers += _console_handlers(chosen_console, chosen_schema, name, redact)
-    _allow_baggage(_listed(os.environ.get("TRACELOG_BAGGAGE")) if baggage is None else [*baggage])
+    listed = os.environ.get("TRACELOG_BAGGAGE") if baggage is None else baggage
+    _allow_baggage(_listed(listed) if listed is None or isinstance(listed, str) else [*listed])
     _survive_reconfiguration()
     if chosen_keep is None:
         _replace_handlers(handlers, chosen_level)

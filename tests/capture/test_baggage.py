@@ -46,6 +46,11 @@ def test_only_the_allowed_keys_are_on_a_line() -> None:
     }
 
 
+def test_a_text_is_one_key() -> None:
+    tracelog.install(baggage_keys="tenant")
+    assert line_of()["tenant"] == "acme"
+
+
 def test_a_value_of_the_call_goes_first() -> None:
     tracelog.install(baggage_keys=["tenant"])
     assert line_of(tenant="mine")["tenant"] == "mine"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import pickle
 import queue
 import threading
-from logging.handlers import QueueHandler, QueueListener
+from collections.abc import Callable
+from logging.handlers import MemoryHandler, QueueHandler, QueueListener
 from typing import Any
 
 import pytest
@@ -219,3 +221,40 @@ def test_what_stands_for_an_id_in_one_handlers_format_is_no_attribute_in_another
     logger.info("placed")
     assert plain.lines == ["- placed"]
     assert "trace_id" not in other.text
+
+
+class _Copying(logging.Handler):
+    """Hands on a copy of each record, as a handler that changes it does."""
+
+    def __init__(self, target: logging.Handler) -> None:
+        super().__init__()
+        self._target = target
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._target.handle(copy.copy(record))
+
+
+@pytest.mark.parametrize("between", [lambda target: target, _Copying], ids=["at once", "as a copy"])
+def test_without_a_factory_a_record_that_was_kept_has_no_ids_rather_than_those_of_who_hands_it_on(
+    between: Callable[[logging.Handler], logging.Handler], tracer: Tracer
+) -> None:
+    kept = RecordList()
+    kept.addFilter(TraceContextFilter())
+    logger = make_logger(MemoryHandler(10, flushLevel=logging.ERROR, target=between(kept)))
+    with tracer.start_as_current_span("checkout"):
+        logger.info("kept")
+    logger.info("outside")
+    with tracer.start_as_current_span("another"):
+        logger.error("handed on")
+    ids = [(record.getMessage(), getattr(record, "span_id", None)) for record in kept.records]
+    assert ids == [
+        ("kept", None), ("outside", None), ("handed on", f"{2:016x}"),
+    ]  # fmt: skip
+
+
+def test_a_record_that_a_handler_copies_has_the_ids_of_its_call(tracer: Tracer) -> None:
+    kept = RecordList()
+    kept.addFilter(TraceContextFilter())
+    with tracer.start_as_current_span("checkout"):
+        make_logger(_Copying(kept)).info("placed")
+    assert kept.records[0].__dict__["span_id"] == SPAN

@@ -121,6 +121,12 @@ def test_a_resource_is_redacted_and_counted_once_for_all_its_entries() -> None:
     assert redactor(LogEntry(time=1, body="x", resource=RESOURCE)).resource is RESOURCE
 
 
+def test_a_text_is_one_key_and_one_pattern() -> None:
+    _, attributes, _ = Redactor(keys="pin").said("", {"pin": "1234", "i": "x"}, None)
+    assert attributes == {"pin": "[redacted]", "i": "x"}
+    assert Redactor(patterns="ab").said("ab b", {}, None)[0] == "[redacted] b"
+
+
 def test_own_keys_hide_in_attributes_and_in_text() -> None:
     redactor = Redactor(keys=["tenant_pin", re.compile(r"^x_internal_")])
     redacted = redactor(entry("tenantPin=77 pin=78", tenant_pin=77, x_internal_note="n", pin=78, password="x"))

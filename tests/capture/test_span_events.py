@@ -147,6 +147,26 @@ def test_an_exception_that_was_logged_within_the_span_is_not_logged_again(kept: 
     assert [record.getMessage() for record in kept.records] == ["no order"]
 
 
+def test_an_exception_that_says_what_one_said_that_was_handled_is_logged(kept: RecordList) -> None:
+    tracelog.install()
+
+    def ask() -> None:
+        raise TimeoutError("upstream timed out")
+
+    def place() -> None:
+        try:
+            ask()
+        except TimeoutError:
+            logging.getLogger("tests.span_events").info("trying again", exc_info=True)
+        ask()
+
+    with pytest.raises(TimeoutError), logging_tracer().start_as_current_span("checkout"):
+        place()
+    assert [(record.levelname, record.getMessage()) for record in kept.records] == [
+        ("INFO", "trying again"), ("ERROR", "exception"),
+    ]  # fmt: skip
+
+
 def test_an_exception_that_was_logged_elsewhere_is_logged_here(kept: RecordList) -> None:
     tracelog.install()
     tracer = logging_tracer()

@@ -189,6 +189,14 @@ def test_the_time_of_an_event_is_its_timestamp(timestamp: object, time: int) -> 
 
 
 @pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    "timestamp", ["2026-04-19 16:23:01", "2026-04-19T16:23:01.2", "2026-04-19T14:23:01Z", 1_776_608_581]
+)
+def test_of_a_time_in_an_unknown_zone_and_of_one_cut_to_the_second_the_clock_knows_better(timestamp: object) -> None:
+    assert read(event="placed", timestamp=timestamp) == expected(time=NOW)
+
+
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("timestamp", ["14:23", True, float("inf"), 2**70, ["now"]])
 def test_what_is_no_time_is_an_attribute(timestamp: object) -> None:
     found = read(event="placed", timestamp=timestamp)

@@ -30,7 +30,7 @@ def test_a_constraint_is_read_as_it_is_written(written: str, constraint: Constra
     assert constraints([written]) == (constraint,)
 
 
-@pytest.mark.parametrize("written", ["", " ", "=x", ">3", "<", "  =x"])
+@pytest.mark.parametrize("written", ["", " ", "=x", ">3", "<", "  =x", "key!=x"])
 def test_what_names_no_attribute_is_an_error_in_a_line(written: str) -> None:
     with pytest.raises(ConfigurationError, match="not an attribute"):
         constraints([written])

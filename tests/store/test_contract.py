@@ -382,6 +382,20 @@ def test_the_slowest_can_be_narrowed_to_a_service_an_operation_or_an_attribute(s
     assert store.slowest(service="gateway", attributes={"tenant": "blue"}) == []
 
 
+def test_where_no_span_of_a_service_is_an_entry_the_longest_is_measured_and_it_is_said(store: Store) -> None:
+    root = make_span(1, ms=100, service="gateway")
+    outer = make_span(2, parent=1, ms=80, service="seats", name="GET /seats")
+    inner = make_span(3, parent=2, ms=60, service="seats", name="SELECT seats")
+    keep(store, root, outer, inner)
+    assert store.slowest(service="gateway") == [summary(root, span_count=3)]
+    assert store.notes == []
+    as_it_is = {"measure": "internal", "trace_duration": 100 * MS, "span_count": 3}
+    assert store.slowest(service="seats") == [summary(outer, **as_it_is)]
+    assert store.slowest(operation="SELECT seats", max_duration="1h") == [summary(inner, **as_it_is)]
+    assert store.notes == ["none of these spans is a root or an entry: measured at the longest of any kind"]
+    assert store.slowest(service="seats", min_duration="3000000h") == []
+
+
 def test_each_filter_of_spans_picks_its_own(store: Store) -> None:
     keep(
         store,

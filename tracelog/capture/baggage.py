@@ -18,9 +18,9 @@ allowed: tuple[str, ...] = ()
 
 
 def allow(keys: Iterable[str]) -> None:
-    """Name the keys of the baggage that every line of this process gets; none, to stop that."""
+    """Name the keys of the baggage that every line of this process gets; none, to stop that. A text is one key."""
     global allowed  # noqa: PLW0603 - one list for the process, as there is one record factory
-    allowed = tuple(keys)
+    allowed = (keys,) if isinstance(keys, str) else tuple(keys)
 
 
 def current_baggage() -> Mapping[str, str]:

@@ -77,6 +77,8 @@ def take_exception(event_dict: MutableMapping[str, Any]) -> ExceptionInfo | None
 
 _logged: deque[tuple[str, str | None, str | None]] = deque(maxlen=256)
 """The exceptions that were logged last: span id, type, message."""
+_LOGGED_IN = "_tracelog_logged_in"
+"""The attribute of an exception that has the ids of the spans within which it was logged."""
 
 
 def note_logged(span_id: str, info: Any) -> None:
@@ -84,8 +86,15 @@ def note_logged(span_id: str, info: Any) -> None:
     error = info[1] if isinstance(info, tuple) and len(info) > 1 else info
     if isinstance(error, BaseException):
         _logged.append((span_id, qualified_name(type(error)), message_of(error)))
+        error.__dict__.setdefault(_LOGGED_IN, set()).add(span_id)
 
 
 def was_logged(span_id: str, exception: ExceptionInfo) -> bool:
-    """Say whether an exception was logged within a span, lately."""
+    """Say whether an exception was logged within a span, lately.
+
+    The one that ends the span is known by itself, for another one may have said the same before.
+    """
+    ending = sys.exc_info()[1]
+    if ending is not None and (qualified_name(type(ending)), message_of(ending)) == (exception.type, exception.message):
+        return span_id in ending.__dict__.get(_LOGGED_IN, ())
     return (span_id, exception.type, exception.message) in _logged

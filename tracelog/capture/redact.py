@@ -81,10 +81,11 @@ class Redactor:
         patterns: Iterable[str | re.Pattern[str]] = (),
         extra: Extra | None = None,
     ) -> None:
-        given = list(keys)
+        given = [keys] if isinstance(keys, (str, re.Pattern)) else list(keys)
         self._words = compile_words(key for key in given if isinstance(key, str))
         self._expressions = [key for key in given if isinstance(key, re.Pattern)]
-        self._patterns = [_compile(pattern) for pattern in patterns]
+        texts = [patterns] if isinstance(patterns, (str, re.Pattern)) else patterns
+        self._patterns = [_compile(pattern) for pattern in texts]
         self._extra = extra
         self._is_suspicious = _is_suspicious_or_names if given else is_suspicious
         self._looks_at_all = bool(self._patterns) or extra is not None

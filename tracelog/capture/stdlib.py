@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -24,6 +25,7 @@ ID_NAMES = ("trace_id", "span_id", "trace_flags")
 STAMP = "_tracelog_stamp"
 """The record's attribute: a `Stamp`, or None where there was no span."""
 
+_HANDLE = logging.Logger.handle.__code__
 _Factory = Callable[..., logging.LogRecord]
 
 
@@ -111,7 +113,19 @@ def _patched_stamp(extra: Any) -> Stamp | None:
 
 
 def _made_here(record: logging.LogRecord) -> bool:
-    return record.thread == threading.get_ident() and record.process in (None, os.getpid())
+    mine = record.thread == threading.get_ident() and record.process in (None, os.getpid())
+    return mine and not _was_kept(record)
+
+
+def _was_kept(record: logging.LogRecord) -> bool:
+    """Tell whether the call that is being logged now is another one: a `MemoryHandler` hands on what it kept."""
+    frame = sys._getframe(2)  # noqa: SLF001 - the one way to it that takes no more than a microsecond
+    while frame.f_code is not _HANDLE:
+        if frame.f_back is None:
+            return False  # no logger is at it: somebody calls the handler
+        frame = frame.f_back
+    handled = frame.f_locals.get("record")
+    return isinstance(handled, logging.LogRecord) and handled.created != record.created  # which copies share
 
 
 def level_number(level: int | str) -> int:

@@ -6,6 +6,7 @@ Nothing here imports structlog: an event dict is a dict, and a processor is a ca
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -19,11 +20,13 @@ from tracelog.capture.record import OF_STRUCTLOG, drop_repeated, misfit
 from tracelog.capture.stdlib import stamp_of
 from tracelog.capture.values import clean, clean_attributes, read_time
 from tracelog.model import LEVELS, LogEntry, level_of, service_of
+from tracelog.schema.times import SECOND
 
 LEVEL_OF_METHOD = {
     "debug": "DEBUG", "info": "INFO", "msg": "INFO", "warning": "WARNING", "warn": "WARNING", "error": "ERROR",
     "exception": "ERROR", "critical": "CRITICAL", "fatal": "CRITICAL",
 }  # fmt: skip
+_ZONE = re.compile(r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)\s*$")
 
 
 def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
@@ -146,8 +149,12 @@ def _parse_flags(text: object) -> int | None:
 
 
 def _take_time(held: dict[str, Any]) -> int:
-    moment = read_time(held.get("timestamp"))
+    """Take the time out of an event. The clock knows better where that names no zone, or only this second."""
+    written, now = held.get("timestamp"), time.time_ns()
+    moment = read_time(written)
     if moment is None:
-        return time.time_ns()
+        return now
     del held["timestamp"]
-    return moment
+    if isinstance(written, str) and not _ZONE.search(written):
+        return now
+    return now if moment % SECOND == 0 and 0 <= now - moment < SECOND else moment

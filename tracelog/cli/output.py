@@ -60,8 +60,9 @@ def print_table(name: str, rows: list[Any]) -> int:
 
 def elsewhere(value: str) -> str:
     """Say where else a value may stand that no trace holds, unless it is an id of one."""
-    is_id = any(ids.candidates(value))
-    return "" if is_id else ": no trace holds it (lines outside of traces: logs --text, logs --attr)"
+    if any(ids.candidates(value)):
+        return ""
+    return ": no trace holds it (lines outside of traces: logs --text, logs --attr; what resources say: slow --attr)"
 
 
 def say(*lines: str) -> None:

@@ -140,8 +140,9 @@ def slow(
 ) -> int:
     """Print the slowest traces of the window, truly the slowest, by their root span.
 
-    A trace without a stored root is measured at its longest server or consumer span. Which span it was is in the
-    output, beside how long all of the trace took.
+    A trace without a stored root is measured at its longest server or consumer span; with a service or an operation of
+    which no span is a root or one of these, at the longest that is. Which span it was is in the output, beside how long
+    all of the trace took.
     """
     with opened(store_url, index) as store:
         filters["errors"] = "first" if errors_first else errors

@@ -48,8 +48,8 @@ def ops(
 @store_option
 @index_option
 @json_option
-@click.option("--dot", "form", flag_value="dot", help="Print a graph for Graphviz.")
-@click.option("--mermaid", "form", flag_value="mermaid", help="Print a graph for Mermaid.")
+@click.option("--dot", is_flag=True, help="Print a graph for Graphviz.")
+@click.option("--mermaid", is_flag=True, help="Print a graph for Mermaid.")
 @click.option("--service", metavar="NAME", help="Only what this service calls, and is called by.")
 @click.option("--operations", is_flag=True, help="From operation to operation.")
 @click.option(
@@ -61,7 +61,8 @@ def deps(
     index: str | None,
     *,
     as_json: bool,
-    form: str | None,
+    dot: bool,
+    mermaid: bool,
     service: str | None,
     operations: bool,
     expect: str | None,
@@ -73,13 +74,14 @@ def deps(
     Databases, queues and other systems that have no spans of their own are named by the attributes of those that call
     them. FILE may hold * for any text, and comments behind #.
     """
-    if as_json and form:
-        raise click.UsageError(f"--json and --{form} are two ways to print: leave out one")
+    forms = [form for form, wanted in (("json", as_json), ("dot", dot), ("mermaid", mermaid)) if wanted]
+    if len(forms) > 1:
+        raise click.UsageError(f"--{forms[0]} and --{forms[1]} are two ways to print: leave out one")
     declared = None if expect is None else _declared(expect)
     with opened(store_url, index) as store:
         rows = store.dependencies(service=service, since=since, until=until, operations=operations)
         say(words.of_window(moment(since), moment(until)))
-    code = _print(rows, form, as_json=as_json)
+    code = _print(rows, *forms)
     if declared is None:
         return code
     surprising = undeclared(rows, declared)
@@ -95,8 +97,8 @@ def _declared(path: str) -> list[Declared]:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _print(rows: list[Dependency], form: str | None, *, as_json: bool) -> int:
-    if as_json:
+def _print(rows: list[Dependency], form: str | None = None) -> int:
+    if form == "json":
         from tracelog.show.json_output import dependency_object
 
         return print_json(rows, dependency_object)

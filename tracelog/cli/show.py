@@ -18,7 +18,7 @@ from tracelog.store.query import severity_of
 def _kinds(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...]:
     from tracelog.read.findings import KINDS
 
-    kinds = tuple(kind.strip() for kind in value.split(",")) if value else ()
+    kinds = tuple(kind.strip() for kind in value.split(",")) if value is not None else ()
     for kind in kinds:
         if kind not in KINDS:
             raise click.BadParameter(f"unknown kind {kind!r} (expected some of {', '.join(KINDS)})")

@@ -15,6 +15,8 @@ from itertools import groupby
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import msgspec
+
 from tracelog import ids
 from tracelog.errors import StoreError, TraceNotFoundError
 from tracelog.model import (
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 _MEASURED: tuple[Place, ...] = ("root", "entry")
 """Where a trace is measured, unless a kind of span is asked for."""
+_ANYWHERE: tuple[Place, ...] = ("any",)
 
 
 class Refusal(NamedTuple):
@@ -238,11 +241,8 @@ class Store(abc.ABC):
         """Return a row for each of the traces that have spans: by its root or entry, else by its longest span."""
         rows: list[TraceSummary] = []
         missing = frozenset(trace_ids)
-        anywhere: tuple[Place, ...] = ("any",)
-        for places in (_MEASURED, anywhere):
-            spans = longest_first(
-                self._search_spans(SpanQuery(place=place, trace_ids=missing), longest_first=True) for place in places
-            )
+        for places in (_MEASURED, _ANYWHERE):
+            spans = longest_first(self._longest(SpanQuery(trace_ids=missing), place) for place in places)
             rows += slowest(spans, self._totals, len(missing), only_rootless=True, errors=False)
             missing -= {row.trace_id for row in rows}
             if not missing:
@@ -288,9 +288,9 @@ class Store(abc.ABC):
         """Return the truly slowest traces, by their root or, where none is stored, by their longest entry span.
 
         With `service`, `operation`, `status` or `attributes`, what is measured is the longest root or entry (server or
-        consumer) span that matches; with a `kind`, the longest span of that kind. Durations are those of what is
-        measured: ns, or text as `500ms`. `errors` keeps traces in which a span has the status ERROR or, with `first`,
-        puts them first.
+        consumer) span that matches; with a `kind`, or where no span of the service or the operation is one, the
+        longest span that matches. Durations are those of what is measured: ns, or text as `500ms`. `errors` keeps
+        traces in which a span has the status ERROR or, with `first`, puts them first.
         """
         if errors == "first":
             asked = {key: value for key, value in locals().items() if key not in ("self", "errors")}
@@ -298,26 +298,35 @@ class Store(abc.ABC):
             known = {row.trace_id for row in failed}
             return [*failed, *(row for row in self.slowest(**asked) if row.trace_id not in known)][:limit]
 
-        def search(place: Place) -> Iterator[Span]:
-            query = span_query(
-                service=service,
-                name=operation,
-                kind=kind,
-                status=status,
-                min_duration=min_duration,
-                max_duration=max_duration,
-                attributes=attributes,
-                since=since,
-                until=until,
-                place=place,
-                failed=errors,
-            )
-            return self._search_spans(query, longest_first=True)
-
+        query = span_query(
+            service=service,
+            name=operation,
+            kind=kind,
+            status=status,
+            min_duration=min_duration,
+            max_duration=max_duration,
+            attributes=attributes,
+            since=since,
+            until=until,
+            failed=errors,
+        )
         narrowed = bool(service or operation or kind or status or attributes)
         # Roots and entries are merged unfiltered, so that only those longer than the last one wanted are read.
-        spans = longest_first(map(search, _MEASURED)) if not kind else search("any")
-        return slowest(spans, self._totals, limit, only_rootless=not narrowed, errors=errors)
+        spans = longest_first(self._longest(query, place) for place in (_MEASURED if not kind else _ANYWHERE))
+        rows = slowest(spans, self._totals, limit, only_rootless=not narrowed, errors=errors)
+        named = SpanQuery(service=service, name=operation, since=query.since, until=query.until)
+        if not rows and not kind and (service or operation) and not self._is_entered(named):
+            rows = slowest(self._longest(query, "any"), self._totals, limit, only_rootless=False, errors=errors)
+            if rows:
+                self._notes.add("none of these spans is a root or an entry: measured at the longest of any kind")
+        return rows
+
+    def _longest(self, query: SpanQuery, place: Place) -> Iterator[Span]:
+        return self._search_spans(msgspec.structs.replace(query, place=place), longest_first=True)
+
+    def _is_entered(self, query: SpanQuery) -> bool:
+        """Say whether a root or an entry is among some spans."""
+        return any(True for place in _MEASURED for _ in self._longest(query, place))
 
     def totals(self, trace_ids: Collection[str]) -> Mapping[str, Totals]:
         """Return what each of the traces amounts to of which a span is stored."""

@@ -75,7 +75,7 @@ def constraints(wanted: Wanted | None) -> tuple[Constraint, ...]:
 def _read(text: str) -> Constraint:
     found = _WRITTEN.fullmatch(text)
     key = found[1].strip() if found else ""
-    if found is None or not key:
+    if found is None or not key or key.endswith("!"):
         raise ConfigurationError(f"not an attribute: {text!r} (expected KEY, KEY=VALUE, or KEY with >, >=, < or <=)")
     return Constraint(key, found[2] or EXISTS, found[3] or "")
 

@@ -137,13 +137,15 @@ def span_query(
 
 
 def duration(value: Duration | None) -> int | None:
-    """Return a duration as ns. Raise ConfigurationError."""
-    if value is None or isinstance(value, int):
-        return value
+    """Return a duration as ns, within the 64 bits that stores compare. Raise ConfigurationError."""
+    if value is None:
+        return None
+    if isinstance(value, int):
+        return times.within_64_bits(value)
     written = _LASTING.fullmatch(value.strip())
     if not written:
         raise ConfigurationError(f"not a duration: {value!r} (expected for example 500ms, 1.5s or 2m)")
-    return round(float(written[1]) * _UNITS[written[2]])
+    return times.within_64_bits(round(float(written[1]) * _UNITS[written[2]]))
 
 
 def stretch(value: Duration | None) -> int | None:
