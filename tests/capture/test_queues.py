@@ -11,9 +11,11 @@ import queue
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import structlog
 from opentelemetry.trace import Tracer
 
 import tracelog
@@ -191,3 +193,45 @@ def test_dict_config_makes_the_pair(tracer: Tracer) -> None:
     logger.handlers.clear()
     (line,) = map(json.loads, printed.lines)
     assert (line["message"], line["trace_id"]) == ("placed", TRACE)
+
+
+def lines_through(formatter: logging.Formatter, log: Callable[[logging.Logger], None]) -> list[str]:
+    """Return what a formatter on the other side of a queue within the process makes of what is logged."""
+    records: queue.Queue[Any] = queue.Queue()
+    printed = Printed(formatter)
+    log(make_logger(QueueHandler(records)))
+    listener = logging.handlers.QueueListener(records, printed)
+    while not records.empty():
+        listener.handle(records.get())
+    return printed.lines
+
+
+def fail(logger: Any) -> None:
+    try:
+        raise TimeoutError("external-wms")
+    except TimeoutError:
+        logger.exception("no answer")
+
+
+def test_within_the_process_the_formatter_of_structlog_finds_the_exception_of_both_sorts_of_records() -> None:
+    def log(logger: logging.Logger) -> None:
+        fail(logger)
+        wrapped = structlog.wrap_logger(
+            logger, [structlog.stdlib.ProcessorFormatter.wrap_for_formatter], structlog.stdlib.BoundLogger
+        )
+        fail(wrapped)
+
+    shared = [structlog.processors.ExceptionRenderer(), structlog.processors.JSONRenderer()]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shared]
+    )
+    found = [json.loads(line) for line in lines_through(formatter, log)]
+    assert [each["event"] for each in found] == ["no answer", "no answer"]
+    assert all("TimeoutError: external-wms" in each["exception"] for each in found)
+    (own,) = (json.loads(line) for line in lines_through(JsonFormatter(service="shop"), fail))
+    assert (own["exception.type"], own["exception.message"]) == ("TimeoutError", "external-wms")
+
+
+def test_a_stack_is_on_a_line_once() -> None:
+    (line,) = lines_through(JsonFormatter(service="shop"), lambda logger: logger.info("where", stack_info=True))
+    assert [key for key in json.loads(line) if "stacktrace" in key] == ["code.stacktrace"]

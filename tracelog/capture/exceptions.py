@@ -56,6 +56,18 @@ def from_exc_info(info: Any) -> ExceptionInfo | None:
     return None
 
 
+def exc_info_of(info: Any) -> tuple[Any, Any, Any] | None:
+    """Return the triple that an `exc_info` stands for: of an exception, or of the one being handled for True or 1."""
+    if isinstance(info, BaseException):
+        return type(info), info, info.__traceback__
+    if isinstance(info, int) and info:
+        info = sys.exc_info()
+    match info:
+        case (type() as kind, BaseException() as error, stack):
+            return kind, error, stack
+    return None
+
+
 def take_exc_info(event_dict: MutableMapping[str, Any]) -> ExceptionInfo | None:
     """Remove `exc_info` from a structlog event dict and return its exception; text, which only tells of one, stays."""
     info = event_dict.get("exc_info")

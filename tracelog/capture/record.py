@@ -192,7 +192,9 @@ def _complete(attributes: dict[str, Any], record: logging.LogRecord, stamp: Stam
     held = record.__dict__
     if EVENT in held:
         return clean_attributes(held[EVENT].attributes)
-    if held["stack_info"]:
+    if (
+        held["stack_info"] and attributes.get("code.stacktrace") != held["stack_info"]
+    ):  # which a queue handler has added
         attributes = add_fields(attributes, {"code.stacktrace": str(record.stack_info)})
     if BAGGAGE in held:
         attributes = {**held[BAGGAGE], **attributes}
@@ -206,5 +208,5 @@ def _complete(attributes: dict[str, Any], record: logging.LogRecord, stamp: Stam
 
 
 def _exception_of(record: logging.LogRecord) -> ExceptionInfo | None:
-    exception = from_exc_info(record.exc_info) or record.__dict__.get(EXCEPTION)
+    exception = record.__dict__.get(EXCEPTION) or from_exc_info(record.exc_info)
     return ExceptionInfo(stacktrace=record.exc_text) if exception is None and record.exc_text else exception
