@@ -271,3 +271,17 @@ def test_what_a_node_refuses_is_stored_repaired_once_and_counted(tmp_path: Path,
         store.refresh()
         (line,) = (line for line in store.logs() if line.message == "no name for a field")
         assert json.loads(line.attributes["tracelog.original"]) == {"a\0b": 1}
+
+
+def test_lines_without_a_time_are_in_no_window_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, path = f"sqlite:{tmp_path}/t.db", tmp_path / "timeless.jsonl"
+    path.write_text(logs_line("shop", record(TRACE, 1, 0, "when", timeUnixNano=GO_ZERO), record(TRACE, 1, 0, "then")))
+    assert run(["import", str(path), "--store", url]) == 0
+    for window, lines, said in ((["--since", "2026-01-01"], ["then"], 1), ([], ["when", "then"], 0)):
+        capsys.readouterr()
+        assert run(["logs", *window, "--store", url]) == 0
+        printed = capsys.readouterr()
+        assert [line.rpartition("  ")[0].split()[-1] for line in printed.out.splitlines()] == lines
+        assert printed.err.count("in no window, for their time is not known: 1 line") == said

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from opentelemetry.trace import Tracer
 
-from tracelog import JsonFormatter
+from tracelog import JsonFormatter, SpanEventLogger
 from tracelog.errors import ConfigurationError
+from tracelog.schema.json_lines import JsonLineDecoder
 from tracelog.schema.lines import SCHEMAS
 
-from .telemetry import SPAN, TRACE, Printed, make_logger
+from .telemetry import SPAN, TRACE, Printed, make_logger, make_tracer
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -210,3 +211,30 @@ def test_an_extra_that_ecs_has_an_object_for_stands_beside_it(name: str) -> None
     logger.info("placed", extra={name: "mine"})
     line = json.loads(handler.text)
     assert (line[f"attributes.{name}"], name in line) == ("mine", False)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_what_each_schema_prints_of_an_error_and_of_the_event_of_one_is_read_back(
+    schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger, handler = printed(schema)
+    monkeypatch.setitem(logging.Logger.manager.loggerDict, logger.name, logger)
+
+    def place() -> None:
+        try:
+            raise KeyError("order.id")
+        except KeyError:
+            logger.exception("no order")
+        raise TimeoutError("external-wms")
+
+    with pytest.raises(TimeoutError), make_tracer(SpanEventLogger(logger.name)).start_as_current_span("checkout"):
+        place()
+    read = [JsonLineDecoder().decode(line.encode()) for line in handler.lines]
+    assert [(entry.level, entry.logger, entry.service, entry.span_id) for entry in read] == [
+        ("ERROR", logger.name, "shop", SPAN)
+    ] * 2
+    assert [str(entry.exception and entry.exception.stacktrace).splitlines()[-1] for entry in read] == [
+        "KeyError: 'order.id'",
+        "TimeoutError: external-wms",
+    ]
+    assert not [key for entry in read for key in entry.attributes if "stack" in key or "message" in key]

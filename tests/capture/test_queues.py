@@ -221,9 +221,12 @@ def test_within_the_process_the_formatter_of_structlog_finds_the_exception_of_bo
         )
         fail(wrapped)
 
-    shared = [structlog.processors.ExceptionRenderer(), structlog.processors.JSONRenderer()]
     formatter = structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shared]
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.ExceptionRenderer(),
+            structlog.processors.JSONRenderer(),
+        ]
     )
     found = [json.loads(line) for line in lines_through(formatter, log)]
     assert [each["event"] for each in found] == ["no answer", "no answer"]

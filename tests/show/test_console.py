@@ -280,6 +280,22 @@ def test_where_there_is_no_terminal_tables_have_whole_names_with_their_ids_besid
     assert [row for row in rows if f"[red]{'注文' * 60} POST /orders " in row and row.endswith(f"  {TRACE}")] != []
 
 
+@pytest.mark.parametrize(
+    ("caller", "callee", "shown"),
+    [
+        ("shop", "stock", "shop -> stock"),
+        ("c" * 60, "stock", f"{'c' * 25}… -> stock"),
+        ("shop", "s" * 60, f"shop -> {'s' * 26}…"),
+        ("c" * 60, "s" * 60, f"{'c' * 14}… -> {'s' * 15}…"),
+    ],
+)
+def test_an_arrow_that_does_not_fit_keeps_both_of_its_ends(caller: str, callee: str, shown: str) -> None:
+    out = io.StringIO()
+    row = msgspec.structs.replace(DEPENDENCIES[0], caller=caller, callee=callee, caller_operation=None)
+    tables.print_dependencies(console.make_console(out, width=80, color=False), [row])
+    assert out.getvalue().splitlines()[1][:35].rstrip() == shown
+
+
 def test_columns_says_how_wide_it_is_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     out = io.StringIO()

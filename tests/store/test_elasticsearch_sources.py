@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -11,7 +12,9 @@ from foreign import INSTALLED, Cluster
 from layout_traps import ISO, JAEGER_SPANS, OTEL_SPANS, TRACE, A, B, jaeger, otel, transaction
 
 from tracelog.errors import ConfigurationError, StoreRejectedError
+from tracelog.model import Span
 from tracelog.schema.layouts import APM, ECS, JAEGER, LAYOUTS, OTEL
+from tracelog.schema.otel import TRACES, Destination, encode_span
 from tracelog.store import open_store
 from tracelog.store.elastic.fields import Field, FieldCapabilities, Fields
 from tracelog.store.elastic.sources import Sources
@@ -147,6 +150,19 @@ def test_a_named_index_that_is_not_there_is_said() -> None:
     cluster.refused = 404
     assert named(cluster.sources(index="absent")) == []
     assert cluster.notes[0] == "absent: no such index"
+
+
+def test_of_several_indices_those_that_are_not_there_are_said_and_the_others_read(elasticsearch_url: str) -> None:
+    destination = Destination(namespace=uuid.uuid4().hex)
+    span = Span(trace_id=TRACE, span_id="a" * 16, name="call", service="shop", start=1, duration=1)
+    with open_store(elasticsearch_url, namespace=destination.namespace) as written:
+        written.write([encode_span(span, destination)])
+        written.refresh()
+    name = destination.stream(TRACES).name
+    for index, absent in ((f"absent,{name}", "absent"), (f"{name},absent,gone-*", "absent"), ("gone-*", "gone-*")):
+        with open_store(elasticsearch_url, index=index) as store:
+            assert list(store.spans()) == ([span] if name in index else [])
+            assert store.notes[0] == f"{absent}: no such index"
 
 
 def test_a_file_has_no_indices(tmp_path: Any) -> None:

@@ -21,6 +21,7 @@ from tracelog.capture.values import clean
 from tracelog.resource import detect_resource
 from tracelog.schema import times
 from tracelog.schema.lines import line_schema
+from tracelog.schema.otel import take_exception
 
 _ADDED_BY_FMT = frozenset(
     ("filename", "funcName", "lineno", "module", "pathname", "process", "processName", "relativeCreated", "thread",
@@ -73,6 +74,9 @@ class JsonFormatter(BaseJsonFormatter):
         held = record.__dict__
         body, attributes, exception = said
         event = held.get(EVENT)
+        if event is not None:
+            attributes = {**attributes}
+            exception = take_exception(attributes)
         return self._schema.fields(
             times.format_created(held["created"]) if event is None else times.format_iso(event.time),
             held["levelname"],

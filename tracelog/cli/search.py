@@ -28,6 +28,10 @@ from tracelog.show import words
 from tracelog.store import Store
 from tracelog.store.query import KINDS, STATUSES, moment
 
+_UNKNOWN = 1
+"""Lines from before that, ns, are those whose time is not known."""
+_MOST_COUNTED = 1000
+
 
 @click.command()
 @click.argument("any_id", required=False)
@@ -54,8 +58,9 @@ def logs(
 ) -> int:
     """Print log lines by time: of one trace (any id that `show` takes), or of everything.
 
-    --follow begins now where neither a trace nor --since says otherwise. A trace that is not there yet is waited for,
-    where its whole trace id is given.
+    --follow begins now where neither a trace nor --since says otherwise. Of one trace it finds whatever arrives, of
+    everything what arrives within a minute of its time. A trace that is not there yet is waited for, where its whole
+    trace id is given.
     """
     if follow and until:
         raise click.UsageError("--follow goes on and on: leave out --until")
@@ -65,6 +70,9 @@ def logs(
         entries = _followed(ask, trace_id, since) if follow else _begun(ask(since=since))
         if trace_id is None and not follow:
             say(words.of_window(moment(since), moment(until)))
+        if (since or until) and not follow:
+            timeless = len([*islice(store.logs(trace_id=trace_id, until=_UNKNOWN, **filters), _MOST_COUNTED)])
+            say(*words.of_timeless(timeless, _MOST_COUNTED))
         if as_json:
             from tracelog.show.json_output import log_object
 

@@ -21,16 +21,17 @@ from tracelog.schema import times
 TIME = ("@timestamp", "timestamp", "time", "ts", "asctime")
 TEXT = ("message", "msg", "event", "body")
 LEVEL = ("level", "levelname", "severity", "log.level")
-LOGGER = ("logger", "log.logger", "name")
+DATADOG_LEVEL = ("status",)
+LOGGER = ("logger", "log.logger", "logger.name", "name")
 SERVICE = ("service.name", "service", "dd.service", "otelServiceName")
 TRACE_ID = ("trace_id", "trace.id", "traceId", "otelTraceID", "span.trace_id", "logging.googleapis.com/trace")
 SPAN_ID = ("span_id", "span.id", "spanId", "otelSpanID", "span.span_id", "logging.googleapis.com/spanId")
 DATADOG_TRACE_ID = ("dd.trace_id",)
 DATADOG_SPAN_ID = ("dd.span_id",)
 FLAGS = ("trace_flags", "otelTraceSampled", "traceFlags", "logging.googleapis.com/trace_sampled")
-EXCEPTION_TYPE = ("exception.type", "error.type")
+EXCEPTION_TYPE = ("exception.type", "error.type", "error.kind")
 EXCEPTION_MESSAGE = ("exception.message", "error.message")
-STACK = ("exception.stacktrace", "error.stack_trace", "exc_info", "exception", "stack_trace")
+STACK = ("exception.stacktrace", "error.stack_trace", "error.stack", "exc_info", "exception", "stack_trace")
 _TRUTH = {"true": 1, "false": 0}
 
 _decoder = msgspec.json.Decoder(dict[str, Any])
@@ -57,7 +58,7 @@ class JsonLineDecoder:
 
 def _entry(held: dict[str, Any], moment: int, record_id: str) -> LogEntry:
     service = _take(held, SERVICE, _text) or UNKNOWN_SERVICE
-    level = _take(held, LEVEL, _level)
+    level = _take(held, LEVEL, _level) or _take(held, DATADOG_LEVEL, _known_level)
     trace_id = _take(held, TRACE_ID, _trace_id) or _take(held, DATADOG_TRACE_ID, _datadog_trace_id)
     span_id = _take(held, SPAN_ID, _span_id) or _take(held, DATADOG_SPAN_ID, _datadog_span_id)
     return LogEntry(
@@ -117,6 +118,12 @@ def _time(value: Any) -> int | None:
 
 def _level(value: Any) -> str | None:
     return value.upper() if isinstance(value, str) else None
+
+
+def _known_level(value: Any) -> str | None:
+    """Read what is a level; what other logs have as a status is none."""
+    level = _level(value)
+    return level if level_of(None, level) else None
 
 
 def _text(value: Any) -> str | None:

@@ -15,6 +15,8 @@ from tracelog.show.styled import Line, laid_out, writer
 _FIGURE_WIDTH = 8
 _LABEL_WIDTH = 24
 _REFERENCE_WIDTH = 56
+_ID_WIDTH = 34
+_ARROW = " -> "
 _WIDE = 140
 """From this width on, a table has its ids beside the figures."""
 
@@ -64,11 +66,12 @@ def _figure(row: Operation, name: str) -> str:
 
 def print_dependencies(console: Console, rows: Iterable[Dependency]) -> None:
     """Print who calls whom as a table, with the longest call as an example. What is but named is printed dim."""
-    table = Table(console, "caller -> callee", ("calls", "each", "p50", "p99", "errors"), "longest call")
+    figures = ("calls", "each", "p50", "p99", "errors")
+    table = Table(console, "caller -> callee", figures, "longest call", wide=_ID_WIDTH)
     for row in rows:
-        label = _end(row.caller, row.caller_operation, service_style(row.caller)).add(" -> ", "dim")
         callee_style = "dim" if row.external else service_style(row.callee)
-        label.extend(_end(row.callee, row.callee_operation, callee_style))
+        caller = _end(row.caller, row.caller_operation, service_style(row.caller))
+        label = _arrow(caller, _end(row.callee, row.callee_operation, callee_style), table.room)
         durations = (text.duration(figure) for figure in (row.p50, row.p99))
         cells = (f"{row.calls:,}", f"{row.calls_per_parent:.1f}", *durations, f"{row.error_count:,}")
         table.print(label, cells, row.example, failed=row.error_count > 0)
@@ -77,6 +80,15 @@ def print_dependencies(console: Console, rows: Iterable[Dependency]) -> None:
 def _end(service: str, operation: str | None, style: str) -> Line:
     line = Line(text.escape(service), style)
     return line if operation is None else line.add(f" {text.escape(operation)}", "bold")
+
+
+def _arrow(caller: Line, callee: Line, room: int) -> Line:
+    """Return an arrow between two ends; where they are too long each has half of the room, or what the other leaves."""
+    room -= len(_ARROW)
+    if caller.width + callee.width > room:
+        caller = caller.cropped(max(room // 2, room - callee.width))
+        callee = callee.cropped(room - caller.width)
+    return Line().extend(caller).add(_ARROW, "dim").extend(callee)
 
 
 def print_matches(console: Console, matches: Iterable[Match]) -> None:
@@ -102,13 +114,15 @@ class Table:
         self._spare = self._width - columns
         self._reference_width = wide if reference and columns >= _WIDE else 0
         self._room = max(columns - len(figures) * (_FIGURE_WIDTH + 1) - self._reference_width, _LABEL_WIDTH)
+        self.room = self._room + self._spare
+        """How wide a label may be."""
         heading = "".join(f" {name:>{_FIGURE_WIDTH}}" for name in figures)
         beside = f"  {reference}" if self._reference_width else ""
         self._write(Line(f"{label:<{self._room}}{heading}{beside}", "dim"))
 
     def print_heading(self, label: Line) -> None:
         """Print what the rows below are about."""
-        self._write(label.cropped(self._room + self._spare))
+        self._write(label.cropped(self.room))
 
     def print(self, label: Line, figures: tuple[str, ...], reference: str, *, failed: bool = False) -> None:
         """Print one row; `failed` marks its last figure."""

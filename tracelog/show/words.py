@@ -47,6 +47,12 @@ def of_declared(undeclared: Iterable[Dependency], unseen: Iterable[Declared]) ->
     return [*said, *(f"declared, and not seen: {escape(str(one))}" for one in unseen)]
 
 
+def of_timeless(lines: int, most: int) -> list[str]:
+    """Say how many lines are in no window since their time is not known; `most`: so many were counted, or more."""
+    more = " or more" if lines == most else ""
+    return [f"in no window, for their time is not known: {count(lines, 'line')}{more}"] if lines else []
+
+
 def of_window(since: int | None, until: int | None) -> str:
     """Say which window was searched. `since`, `until`: ns."""
     if since is None and until is None:

@@ -169,16 +169,25 @@ class Sources:
                 return
 
     def _names(self, patterns: str) -> list[str] | None:
-        """Return the data streams, aliases and indices of these patterns; None where listing them is not allowed."""
+        """Return the data streams, aliases and indices of these patterns; None where listing them is not allowed.
+
+        Of several patterns those are said that nothing is of, and the others are read.
+        """
+        parts = patterns.split(",")
         try:
-            return self._request("GET", f"/_resolve/index/{quote(patterns, safe='*,:')}", answer=_Resolved).names
+            names = self._request("GET", f"/_resolve/index/{quote(patterns, safe='*,:')}", answer=_Resolved).names
         except StoreRejectedError as error:
             if error.status == _FORBIDDEN:
                 return None
-            if error.status == _NOT_FOUND and self._index:
-                self._note(f"{patterns}: no such index")
-                return []
-            raise
+            if error.status != _NOT_FOUND or not self._index:
+                raise
+            names = []
+            if len(parts) > 1 and not any(part.startswith("-") for part in parts):
+                found = [self._names(part) for part in parts]
+                return None if None in found else [name for each in found for name in each or ()]
+        if not names and self._index:
+            self._note(f"{patterns}: no such index")
+        return names
 
     def _sources(self, layout: Layout, documents: _Documents, expression: str) -> Iterator[Source]:
         known = self._capabilities(expression, asked_fields(documents))
