@@ -112,6 +112,7 @@ class Pipeline:
         self._stored = self._duplicates = self._failure_stored = self._refused = 0
         self._adopted_count = self._lost_damaged = self._lost_at_close = self._lost_as_late = 0
         self.unencodable = self.retries = self.repaired = 0
+        self._told_unencodable = 0
         self._is_closed = False
         self._is_wanted = False
 
@@ -208,8 +209,22 @@ class Pipeline:
                         self.spool.losses.append(Loss(adopted.undecided, reason, what="undecided traces"))
                     self._let_go_of_empty()
 
+    @property
+    def has_losses(self) -> bool:
+        """Whether something was given up that `losses` has not yielded."""
+        return bool(self.spool.losses) or self.unencodable > self._told_unencodable
+
+    @property
+    def serves_others(self) -> bool:
+        """Whether something waits that other processes left."""
+        return any(one.waiting for one in tuple(self._adopted))
+
     def losses(self) -> Iterator[Loss]:
         """Yield what was given up and was not yielded before."""
+        unencodable = self.unencodable - self._told_unencodable
+        if unencodable:
+            self._told_unencodable += unencodable
+            yield Loss(unencodable, "nothing could be made of them that a store takes")
         while self.spool.losses:
             yield self.spool.losses.popleft()
 

@@ -145,12 +145,16 @@ class Sender:
             if self.pipeline.spool.is_durable and self.state != "ready":
                 return
             if self.flush(min(max(deadline - time.monotonic(), 0.0), 0.1)):
+                if self.pipeline.spool.is_durable and not self.pipeline.serves_others and not self._is_to_tell():
+                    return  # what came since is on disk: who goes on and on is not run after
                 self._stop.wait(0.01)  # what was adopted is on its way
 
     def _has_more(self) -> bool:
         """Say whether something waits to be sent, or to be told: in this order, for the one becomes the other."""
-        is_to_tell = self.pipeline.is_served and (bool(self.pipeline.spool.losses) or self._is_telling)
-        return is_to_tell or self.stats.in_spool > 0
+        return self._is_to_tell() or self.stats.in_spool > 0
+
+    def _is_to_tell(self) -> bool:
+        return self.pipeline.is_served and (self.pipeline.has_losses or self._is_telling)
 
     def stop(self) -> None:
         """Send nothing more, and let go of everything; what is on disk stays."""

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -91,6 +92,8 @@ class ElasticsearchStore(Store):
             _warned.add(address.url)
             _logger.warning("credentials for %s go over the network in clear: use https", address.url)
         certificates = ca_certs or os.environ.get("TRACELOG_CA_CERTS")
+        if certificates and not Path(certificates).exists():
+            raise ConfigurationError(f"no certificates: {certificates} does not exist")
         fingerprint = ssl_fingerprint or os.environ.get("TRACELOG_SSL_FINGERPRINT")
 
         def connect() -> elasticsearch.Elasticsearch:
@@ -256,7 +259,8 @@ def _translated(url: str) -> Iterator[None]:
         failure = answers.read_failure(_raw(error.body))
         raise _error(url, error.meta.status, failure, float(asked) if asked.isdecimal() else None) from error
     except (elasticsearch.TransportError, msgspec.MsgspecError) as error:
-        reason = " ".join(str(error).split())
+        said = f"{error}: {error.message}" if isinstance(error, elasticsearch.SSLError) else str(error)
+        reason = " ".join(said.split())
         raise StoreUnavailableError(f"{url}: cannot be reached ({reason})") from error
 
 
