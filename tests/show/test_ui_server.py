@@ -123,6 +123,17 @@ def test_a_search_finds_what_its_fields_say(get: Get, query: str, found: list[in
     ]
 
 
+@pytest.mark.parametrize("query", ["service=inventory", "service=shop&errors=yes&operation=none", ""])
+def test_of_all_that_is_stored_the_window_is_where_something_is_and_all_services_can_be_chosen(
+    get: Get, query: str
+) -> None:
+    html = get(f"/?{ALL}&{query}").text
+    (window,) = re.findall(r'<span class="window">([^<]+)</span>', html)
+    assert re.findall(r"[\d-]{10} \d\d:\d\d", window) == ["2026-04-19 14:23"] * 2
+    assert re.findall(r'class="pin" href="[^"]*since=(?:&amp;|&)until=2026-04-19T14', html)
+    assert {"shop", "inventory"} <= set(re.findall(r'<option value="(\w+)"', html.partition("</select>")[0]))
+
+
 def test_fields_keep_what_was_asked(get: Get) -> None:
     html = get(f"/?{ALL}&service=shop&operation=POST+/orders&min=1ms&errors=yes&limit=50").text
     assert '<option value="shop" selected>' in html

@@ -72,6 +72,16 @@ def test_an_address_that_cannot_work_is_an_error_without_the_password(url: str) 
     assert "\n" not in str(caught.value)
 
 
+def test_certificates_that_are_not_there_are_an_error_at_once() -> None:
+    with pytest.raises(ConfigurationError, match=r"no certificates: /nowhere/ca\.pem does not exist"):
+        open_store("https://192.0.2.1:9200", ca_certs="/nowhere/ca.pem")
+
+
+def test_what_is_no_text_opens_no_store() -> None:
+    with pytest.raises(ConfigurationError, match="cannot open the store 5 "):
+        open_store(5)  # type: ignore[arg-type]  # as somebody may without a type checker
+
+
 def test_opening_a_store_asks_the_network_nothing_and_shows_no_password() -> None:
     store = open_store("http://elastic:secret@192.0.2.1:9200,192.0.2.2:9200")
     assert (store.url, repr(store)) == (

@@ -19,6 +19,8 @@ DEFAULT_URL = "sqlite:tracelog.db"
 def resolve_url(url: str | None = None) -> str:
     """Return the store's URL: the one given, else `TRACELOG_STORE`, else `sqlite:tracelog.db`, path absolute."""
     chosen = url or os.environ.get("TRACELOG_STORE") or DEFAULT_URL
+    if not isinstance(chosen, str):  # whatever the types say, a path or a number is given in its place
+        raise ConfigurationError(f"cannot open the store {chosen!r} (expected sqlite:PATH or http(s)://host:9200)")
     scheme, _, path = chosen.partition(":")
     if scheme == "sqlite":
         if not path:

@@ -51,20 +51,23 @@ def look(store: Store, asked: Asked, now: int) -> Found:
     if is_one:
         filters["kind"] = operations[0].kind
     traces = store.slowest(limit=asked.limit, **filters)
-    since, until = _extent(traces, filters["since"], filters["until"], now)
+    window = {name: filters[name] for name in ("since", "until")}
+    is_open = None in window.values()
+    among = traces or (store.slowest(limit=asked.limit, **window) if is_open else ())  # which is what there is to see
+    since, until = _extent(among, **window, now=now)
     stretch = stretch_of(until - since)
     return Found(
         traces=traces,
         operations=operations,
         percentiles=store.operations(by=stretch, **narrowed) if is_one else (),
-        services=sorted({operation.service for operation in operations}),
+        services=sorted({each.service for each in (store.operations(**window) if asked.service else operations)}),
         since=since,
         until=until,
         stretch=stretch,
     )
 
 
-def _extent(traces: Sequence[TraceSummary], since: int | None, until: int | None, now: int) -> tuple[int, int]:
+def _extent(traces: Sequence[TraceSummary], *, since: int | None, until: int | None, now: int) -> tuple[int, int]:
     """Return the window; where it is open, from the first trace on, until now or, open at both ends, the last trace."""
     starts = [trace.start for trace in traces]
     if until is None:

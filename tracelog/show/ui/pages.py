@@ -34,7 +34,7 @@ def search_page(store: Store, asked: Asked, found: Found | None, *, now: int, pr
         asked=asked, found=found, plot=None if found is None else plot_of(found),
         services=sorted({*(found.services if found else ()), *([asked.service] if asked.service else [])}),
         names=sorted({operation.name for operation in found.operations}) if found else (),
-        pinned=asked.pinned(now) if found else "", limits=LIMITS, presets=PRESETS,
+        pinned=asked.pinned(now if asked.since else found.until) if found else "", limits=LIMITS, presets=PRESETS,
     )  # fmt: skip
 
 
