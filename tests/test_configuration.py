@@ -404,6 +404,7 @@ def test_a_provider_that_is_there_keeps_its_sampler_and_that_is_said(
     configure("orders", url, console=False, sampling_rate=0.0)
     assert trace.get_tracer("shop").start_span("begun").is_recording()
     assert "sampling_rate is left out" in caplog.text
+    assert "lines are of orders and spans of " in caplog.text
 
 
 @pytest.mark.parametrize("level", ["debug", "DEBUG", 10])

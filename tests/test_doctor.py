@@ -255,7 +255,8 @@ def test_dict_config_is_healthy(bench: Bench) -> None:
     names = ("console", "store")
     handlers = logging.getLogger().handlers
     lines = [well(f"{name} {handler!r}") for name, handler in zip(names, handlers, strict=True)]
-    unstored = "trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(tracelog.StoreSpanExporter()))"
+    exporter = f"tracelog.StoreSpanExporter({bench.url!r})"
+    unstored = f"trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor({exporter}))"
     text = "lines are stored and the spans they belong to are not"
     assert examine() == [*lines, note("spans_not_stored", text, unstored, logger="", handler="")]
 

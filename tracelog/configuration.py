@@ -318,8 +318,12 @@ def _provider(service: str | None, sampler: Sampler | None) -> Any:
     if isinstance(provider, trace.ProxyTracerProvider):
         provider = TracerProvider(sampler, resource=Resource.create({**detect_resource(service)}))
         trace.set_tracer_provider(provider)
-    elif sampler is not None:
+        return provider
+    if sampler is not None:
         _logger.warning("sampling_rate is left out: the tracer provider was made before, with a sampler of its own")
+    known = getattr(getattr(provider, "resource", None), "attributes", {}).get("service.name", service)
+    if service is not None and service != known:
+        _logger.warning("lines are of %s and spans of %s: the tracer provider was made before", service, known)
     return provider
 
 

@@ -146,9 +146,11 @@ def _spans(routes: list[Route]) -> Iterator[Diagnosis]:
         text = "no tracer provider is set: until one is, no span made here has ids"
         code = "trace.set_tracer_provider(opentelemetry.sdk.trace.TracerProvider())"
         yield note("", "", "no_span_provider", text, code)
-    elif _stores(routes) and _is_sdk(provider) and not _exports_to_store(provider, _DEEPEST):
+    elif (stores := _stores(routes)) and _is_sdk(provider) and not _exports_to_store(provider, _DEEPEST):
         text = "lines are stored and the spans they belong to are not"
-        code = "trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(tracelog.StoreSpanExporter()))"
+        sender = getattr(stores[0].last, "_sender", None)
+        exporter = f"tracelog.StoreSpanExporter({'' if sender is None else repr(sender.url)})"
+        code = f"trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor({exporter}))"
         yield note("", "", "spans_not_stored", text, code)
 
 
