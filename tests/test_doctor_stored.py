@@ -124,6 +124,12 @@ def test_an_empty_pane_is_explained(store: Store, things: list[Span | LogEntry],
     assert diagnosis.advice
 
 
+def test_a_window_of_lines_whose_spans_began_before_it_is_whole(store: Store) -> None:
+    keep(store, span(1, 1, "shop"), line(5 * MS, 1, "shop", 1))
+    assert examine_store(store, since=START + MS)[0].cause == "looked at"
+    assert examine_store(store, until=START + MS)[0].cause == "looked at"
+
+
 def test_the_window_is_that_which_is_asked_for(store: Store) -> None:
     keep(store, span(1, 1, "shop"), line(1, 1, "shop", 1), line(10**9, None, "cart"))
     assert {where for where, _ in said(store)} == {"store", "shop", "cart"}

@@ -108,7 +108,7 @@ def _end_of(span: ReadableSpan) -> dict[str, Any]:
     said: dict[str, Any] = {
         "span.name": safe_text(span.name),
         "span.kind": span.kind.name,
-        "span.duration_ms": (end - start) / 1_000_000,
+        "span.duration_ms": max(end - start, 0) / 1_000_000,
         "span.status": span.status.status_code.name,
     }
     if span.status.description:

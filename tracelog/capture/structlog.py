@@ -150,11 +150,11 @@ def _parse_flags(text: object) -> int | None:
 
 def _take_time(held: dict[str, Any]) -> int:
     """Take the time out of an event. The clock knows better where that names no zone, or only this second."""
-    written, now = held.get("timestamp"), time.time_ns()
+    written = held.get("timestamp")
     moment = read_time(written)
     if moment is None:
-        return now
+        return time.time_ns()
     del held["timestamp"]
     if isinstance(written, str) and not _ZONE.search(written):
-        return now
-    return now if moment % SECOND == 0 and 0 <= now - moment < SECOND else moment
+        return time.time_ns()
+    return moment if moment % SECOND or not 0 <= (now := time.time_ns()) - moment < SECOND else now

@@ -33,19 +33,19 @@ def examine_store(store: Store, *, since: Time | None = None, until: Time | None
     services = store.coverage(since=since, until=until)
     totals = store.totals({*chain.from_iterable((*one.line_traces, *one.span_traces) for one in services)})
     found = [diagnosis for one in services for diagnosis in _service(one, totals)]
-    return [*_whole(store, services), *found, *_clocks(store, services)]
+    return [*_whole(store, services, totals), *found, *_clocks(store, services)]
 
 
-def _whole(store: Store, services: Sequence[Coverage]) -> Iterator[Diagnosis]:
+def _whole(store: Store, services: Sequence[Coverage], totals: Mapping[str, Totals]) -> Iterator[Diagnosis]:
     lines, spans = sum(one.lines for one in services), sum(one.spans for one in services)
     looked_at = f"{count(lines, 'line')} and {count(spans, 'span')} of {count(len(services), 'service')}"
     where = "; ".join(store.places)
     if not services:
         advice = "write to it, import into it, or say where else to look: --store, --index, --since"
         yield broken(_STORE, "", "nothing there", f"nothing is stored in this window: {where or store.url}", advice)
-    elif not spans:
+    elif not spans and not any(total.span_count for total in totals.values()):  # before a short window neither
         yield broken(_STORE, "", "no spans", f"{looked_at}: {where}", f"of spans: {_OTHER_PLACE}")
-    elif not lines:
+    elif not lines and not any(total.log_count for total in totals.values()):
         yield broken(_STORE, "", "no lines", f"{looked_at}: {where}", f"of lines: {_OTHER_PLACE}")
     else:
         yield note(_STORE, "", "looked at", f"{looked_at}: {where}", "")

@@ -145,7 +145,7 @@ def duration(value: Duration | None) -> int | None:
     written = _LASTING.fullmatch(value.strip())
     if not written:
         raise ConfigurationError(f"not a duration: {value!r} (expected for example 500ms, 1.5s or 2m)")
-    return times.within_64_bits(round(float(written[1]) * _UNITS[written[2]]))
+    return times.within_64_bits(round(min(float(written[1]) * _UNITS[written[2]], times.LATEST)))
 
 
 def stretch(value: Duration | None) -> int | None:
