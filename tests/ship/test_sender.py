@@ -7,6 +7,7 @@ import logging
 import stat
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -409,3 +410,28 @@ def test_threads_that_log_at_once_lose_nothing_and_keep_each_its_order(store: St
         [line for line in found if line // 1000 == name] for name in range(4)
     ]
     assert_balanced(handler.stats())
+
+
+@pytest.mark.timeout(30, func_only=True)
+def test_at_the_end_nobody_who_goes_on_logging_is_run_after() -> None:
+    class Slow(MemoryStore):
+        def write(self, documents: Sequence[Document]) -> WriteResult:
+            time.sleep(0.05)  # so that something always waits
+            return super().write(documents)
+
+    handler = StoreHandler(Slow())
+    logger, ended = make_logger(handler), threading.Event()
+
+    def go_on() -> None:
+        while not ended.wait(0.001):
+            logger.info("and on")
+
+    logger.info("placed")
+    going = threading.Thread(target=go_on)
+    going.start()
+    try:
+        tracelog.shutdown(120)
+    finally:
+        ended.set()
+        going.join()
+    assert handler.stats().stored >= 1
