@@ -97,7 +97,7 @@ def configure(
     chosen_console = os.environ.get("TRACELOG_CONSOLE") if console is None else console
     handlers += _console_handlers(chosen_console, chosen_schema, name, redact)
     listed = os.environ.get("TRACELOG_BAGGAGE") if baggage is None else baggage
-    _allow_baggage(_listed(listed) if listed is None or isinstance(listed, str) else [*listed])
+    _allow_baggage(_listed(listed))
     _survive_reconfiguration()
     if chosen_keep is None:
         _replace_handlers(handlers, chosen_level)
@@ -113,8 +113,11 @@ def configure(
     _replace_keep(chosen_keep)
 
 
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [key.strip() for key in text.split(",") if key.strip()]
+def _listed(keys: Iterable[str] | None) -> list[str] | None:
+    """Return keys as a list; of a text those that stand between its commas."""
+    if isinstance(keys, str):
+        return [key.strip() for key in keys.split(",") if key.strip()]
+    return None if keys is None else [*keys]
 
 
 def _allow_baggage(keys: list[str] | None) -> None:
@@ -321,8 +324,8 @@ def _provider(service: str | None, sampler: Sampler | None) -> Any:
         return provider
     if sampler is not None:
         _logger.warning("sampling_rate is left out: the tracer provider was made before, with a sampler of its own")
-    known = getattr(getattr(provider, "resource", None), "attributes", {}).get("service.name", service)
-    if service is not None and service != known:
+    known = _service_of(provider)
+    if None not in (service, known) and service != known:
         _logger.warning("lines are of %s and spans of %s: the tracer provider was made before", service, known)
     return provider
 
@@ -345,6 +348,11 @@ def _service_of_provider() -> str | None:
     """Return the service name of an SDK provider that is set up already."""
     from opentelemetry import trace
 
-    resource = getattr(trace.get_tracer_provider(), "resource", None)
-    name = resource.attributes.get("service.name") if resource is not None else None
+    name = _service_of(trace.get_tracer_provider())
     return name if isinstance(name, str) and not name.startswith(UNKNOWN_SERVICE) else None
+
+
+def _service_of(provider: Any) -> Any:
+    """Return the service name in the resource of a tracer provider, None where it has none."""
+    resource = getattr(provider, "resource", None)
+    return None if resource is None else resource.attributes.get("service.name")

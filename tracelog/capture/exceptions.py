@@ -39,6 +39,18 @@ def message_of(error: BaseException) -> str:
         return f"<unprintable {type(error).__name__}: {type(failure).__name__}>"
 
 
+def exc_info_of(info: Any) -> tuple[type[BaseException], BaseException | None, Any] | None:
+    """Return the triple that an `exc_info` stands for: of an exception, or of the one being handled for True or 1."""
+    if isinstance(info, BaseException):
+        return type(info), info, info.__traceback__
+    if isinstance(info, int) and info:
+        info = sys.exc_info()
+    match info:
+        case (type() as kind, error, stack) if issubclass(kind, BaseException):
+            return kind, error if isinstance(error, BaseException) else None, stack
+    return None
+
+
 def from_exc_info(info: Any) -> ExceptionInfo | None:
     """Return the exception in an `exc_info`: an exception, its triple, True or 1 for the one being handled.
 
@@ -46,26 +58,8 @@ def from_exc_info(info: Any) -> ExceptionInfo | None:
     """
     if isinstance(info, ExceptionInfo):
         return info
-    if isinstance(info, BaseException):
-        return describe_exception(info)
-    if isinstance(info, int) and info:
-        info = sys.exc_info()
-    match info:
-        case (type() as kind, error, _) if issubclass(kind, BaseException):
-            return describe_exception(error if isinstance(error, BaseException) else None, kind)
-    return None
-
-
-def exc_info_of(info: Any) -> tuple[Any, Any, Any] | None:
-    """Return the triple that an `exc_info` stands for: of an exception, or of the one being handled for True or 1."""
-    if isinstance(info, BaseException):
-        return type(info), info, info.__traceback__
-    if isinstance(info, int) and info:
-        info = sys.exc_info()
-    match info:
-        case (type() as kind, BaseException() as error, stack):
-            return kind, error, stack
-    return None
+    triple = exc_info_of(info)
+    return None if triple is None else describe_exception(triple[1], triple[0])
 
 
 def take_exc_info(event_dict: MutableMapping[str, Any]) -> ExceptionInfo | None:
@@ -93,11 +87,15 @@ _LOGGED_IN = "_tracelog_logged_in"
 """The attribute of an exception that has the ids of the spans within which it was logged."""
 
 
+def _said_by(error: BaseException) -> tuple[str, str]:
+    return qualified_name(type(error)), message_of(error)
+
+
 def note_logged(span_id: str, info: Any) -> None:
     """Remember that an exception, or the one of an `exc_info` triple, was logged within a span."""
     error = info[1] if isinstance(info, tuple) and len(info) > 1 else info
     if isinstance(error, BaseException):
-        _logged.append((span_id, qualified_name(type(error)), message_of(error)))
+        _logged.append((span_id, *_said_by(error)))
         error.__dict__.setdefault(_LOGGED_IN, set()).add(span_id)
 
 
@@ -107,6 +105,6 @@ def was_logged(span_id: str, exception: ExceptionInfo) -> bool:
     The one that ends the span is known by itself, for another one may have said the same before.
     """
     ending = sys.exc_info()[1]
-    if ending is not None and (qualified_name(type(ending)), message_of(ending)) == (exception.type, exception.message):
+    if ending is not None and _said_by(ending) == (exception.type, exception.message):
         return span_id in ending.__dict__.get(_LOGGED_IN, ())
     return (span_id, exception.type, exception.message) in _logged

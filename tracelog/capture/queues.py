@@ -31,7 +31,7 @@ class QueueHandler(logging.handlers.QueueHandler):
         if isinstance(self.queue, (queue.Queue, queue.SimpleQueue)):
             copied.exc_info = record.exc_info
             info = exc_info_of(record.msg.get("exc_info")) if isinstance(record.msg, dict) else None
-            if info is not None and isinstance(copied.msg, dict):
+            if info is not None and info[1] is not None and isinstance(copied.msg, dict):
                 copied.msg["exc_info"] = info
         return copied
 

@@ -192,10 +192,9 @@ def _complete(attributes: dict[str, Any], record: logging.LogRecord, stamp: Stam
     held = record.__dict__
     if EVENT in held:
         return clean_attributes(held[EVENT].attributes)
-    if (
-        held["stack_info"] and attributes.get("code.stacktrace") != held["stack_info"]
-    ):  # which a queue handler has added
-        attributes = add_fields(attributes, {"code.stacktrace": str(record.stack_info)})
+    stack = held["stack_info"]
+    if stack and attributes.get("code.stacktrace") != stack:  # else a queue handler has added it
+        attributes = add_fields(attributes, {"code.stacktrace": str(stack)})
     if BAGGAGE in held:
         attributes = {**held[BAGGAGE], **attributes}
     if stamp is not None:

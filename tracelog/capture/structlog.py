@@ -6,7 +6,6 @@ Nothing here imports structlog: an event dict is a dict, and a processor is a ca
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -20,13 +19,12 @@ from tracelog.capture.record import OF_STRUCTLOG, drop_repeated, misfit
 from tracelog.capture.stdlib import stamp_of
 from tracelog.capture.values import clean, clean_attributes, read_time
 from tracelog.model import LEVELS, LogEntry, level_of, service_of
-from tracelog.schema.times import SECOND
+from tracelog.schema.times import SECOND, names_zone
 
 LEVEL_OF_METHOD = {
     "debug": "DEBUG", "info": "INFO", "msg": "INFO", "warning": "WARNING", "warn": "WARNING", "error": "ERROR",
     "exception": "ERROR", "critical": "CRITICAL", "fatal": "CRITICAL",
 }  # fmt: skip
-_ZONE = re.compile(r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)\s*$")
 
 
 def add_trace_context(_logger: Any, _method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
@@ -155,6 +153,9 @@ def _take_time(held: dict[str, Any]) -> int:
     if moment is None:
         return time.time_ns()
     del held["timestamp"]
-    if isinstance(written, str) and not _ZONE.search(written):
+    if isinstance(written, str) and not names_zone(written):
         return time.time_ns()
-    return moment if moment % SECOND or not 0 <= (now := time.time_ns()) - moment < SECOND else now
+    if moment % SECOND:
+        return moment
+    now = time.time_ns()
+    return now if 0 <= now - moment < SECOND else moment

@@ -53,7 +53,7 @@ class JsonLineDecoder:
         digest = blake2b(line.strip(), digest_size=16)
         ordinal = self._seen[digest.digest()]
         self._seen[digest.digest()] += 1
-        return _entry(held, moment, f"{digest.hexdigest()}-{ordinal}")
+        return _entry(held, times.known(moment), f"{digest.hexdigest()}-{ordinal}")
 
 
 def _entry(held: dict[str, Any], moment: int, record_id: str) -> LogEntry:
@@ -63,8 +63,8 @@ def _entry(held: dict[str, Any], moment: int, record_id: str) -> LogEntry:
     span_id = _take(held, SPAN_ID, _span_id) or _take(held, DATADOG_SPAN_ID, _datadog_span_id)
     return LogEntry(
         id=record_id,
-        time=times.known(moment),
-        observed_time=times.known(moment),
+        time=moment,
+        observed_time=moment,
         body=_take(held, TEXT, _body) or "",
         severity_number=LEVELS.get(level_of(None, level) or ""),
         severity_text=level,

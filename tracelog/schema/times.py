@@ -14,9 +14,9 @@ import msgspec
 
 SECOND = 1_000_000_000
 _MICROSECONDS = 1_000_000
-_ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?"
-)
+_ZONE = r"(Z|z|[+-]\d\d(?::?\d\d)?)"
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?\s*" + _ZONE + "?")
+_ZONE_AT_END = re.compile(_ZONE + r"\s*$")
 _encode = msgspec.json.Encoder().encode
 _from_timestamp, _UTC = datetime.fromtimestamp, timezone.utc
 _QUOTED = len('"2026-04-19T14:23:01.200000Z"')
@@ -50,6 +50,11 @@ def parse_iso(text: str) -> int:
     year, month, day, hour, minute, second, digits, zone = match.groups()
     moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=timezone.utc)
     return (int(moment.timestamp()) - _offset(zone)) * SECOND + int((digits or "").ljust(9, "0"))
+
+
+def names_zone(text: str) -> bool:
+    """Tell whether an ISO 8601 time says in which zone it is."""
+    return _ZONE_AT_END.search(text) is not None
 
 
 @lru_cache(maxsize=64)
